@@ -1,0 +1,41 @@
+# make demo · make test · make lint · make bench · make soak
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test lint bench soak clean
+
+.venv/installed: requirements.txt requirements-nodeps.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --requirement requirements-nodeps.txt
+	touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+demo: .venv/installed
+	python demo/generate.py --output demo/data
+	mkdir -p demo/run
+	snakemake --cores 2 --directory demo/run --configfile demo/config.yaml -- all media
+	cat demo/run/results/report/scores.txt
+
+test: .venv/installed-dev lint
+	python -m pytest --numprocesses 2 --dist loadgroup
+
+lint: .venv/installed-dev
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint --directory tests/mini --configfile tests/mini/config.yaml
+
+bench: .venv/installed-dev
+	python benchmarks/heads.py
+
+soak: .venv/installed-dev
+	python -m pytest --numprocesses 2 --dist loadgroup -m "soak or not soak"
+
+clean:
+	rm -rf demo/run demo/data

@@ -1,0 +1,136 @@
+"""Makes a small data set in BLEMORE's shape, the same bytes for the same arguments: python demo/generate.py --output demo/data"""
+
+import argparse
+import csv
+import multiprocessing
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields, replace
+from fractions import Fraction
+from functools import cache, partial
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from design import ACTOR, CLIP, FPS, PRESETS, Clip, Design, draw_clips, gender, generator, perform, sheet_row
+from faces import Face, draw_face, embed, render
+from voices import SAMPLE_RATE_HZ, Voice, draw_voice, speak
+
+PARTS = 2
+WAV2VEC2_LAYERS = 14
+
+
+def generate(design: Design, output: Path, workers: int = 2) -> None:
+    """Makes the whole data set; the number of workers changes no byte. What an interrupted run left is made anew.
+
+    Raises:
+        FileExistsError: if `output` exists.
+    """
+    if output.exists():
+        raise FileExistsError(f"{output} exists; delete it, or name another folder with --output")
+    unfinished = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    clips = draw_clips(design)
+    for folder in {path.parent for clip in clips for path in clip_files(clip, unfinished)}:
+        folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(partial(make_clip, design=design, root=unfinished), clips, chunksize=4))
+    write_sheet([clip for clip in clips if not clip.test], design.folds, unfinished / "train_metadata.csv")
+    write_tiny_wav2vec2(unfinished / "weights" / "wav2vec2_tiny", design.seed)
+    unfinished.rename(output)
+
+
+def clip_files(clip: Clip, root: Path) -> tuple[Path, Path]:
+    """Where a clip's video and its provided feature go."""
+    folder = "test_videos" if clip.test else f"part_{clip.actor % PARTS + 1:02d}"
+    split = "test" if clip.test else "train"
+    return root / folder / f"{clip.name}.mov", root / f"pre_extracted_{split}_data" / f"ImageBind_{split}" / f"{clip.name}.npy"
+
+
+def make_clip(clip: Clip, design: Design, root: Path) -> None:
+    """Writes the video and the provided feature of one clip into folders that exist."""
+    cv2.setNumThreads(1)
+    rng = generator(design.seed, CLIP, clip.actor, clip.take)
+    face, voice = _actor(design.seed, clip.actor, design.width, design.height)
+    course = perform(clip, design.seed, round(FPS * rng.uniform(*design.duration_s)), rng)
+    frames = list(render(face, course, rng))
+    video, feature = clip_files(clip, root)
+    write_video(video, frames, speak(voice, course, rng))
+    np.save(feature, embed(frames))
+
+
+@cache
+def _actor(seed: int, actor: int, width: int, height: int) -> tuple[Face, Voice]:
+    rng = generator(seed, ACTOR, actor, 1)
+    return draw_face(rng, width, height), draw_voice(rng, gender(actor))
+
+
+def write_video(path: Path, frames: list[NDArray[np.uint8]], wave: NDArray[np.float32]) -> None:
+    """H.264 and AAC, each encoded by one thread and without dates, so that equal input gives equal bytes.
+
+    Args:
+        frames: (h, w, 3) RGB at FPS, even sides.
+        wave: (n,) mono at SAMPLE_RATE_HZ.
+    """
+    with av.open(str(path), "w", format="mov", container_options={"fflags": "+bitexact"}) as container:
+        video = container.add_stream("libx264", FPS, options={"preset": "veryfast", "crf": "20", "threads": "1", "flags": "+bitexact"})
+        video.height, video.width = frames[0].shape[:2]
+        video.pix_fmt = "yuv420p"
+        audio = container.add_stream("aac", SAMPLE_RATE_HZ, options={"b": "96000", "threads": "1", "flags": "+bitexact"}, layout="mono")
+        for number, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(video.encode(frame))
+        sound = av.AudioFrame.from_ndarray(wave[np.newaxis], format="fltp", layout="mono")
+        sound.sample_rate, sound.pts, sound.time_base = SAMPLE_RATE_HZ, 0, Fraction(1, SAMPLE_RATE_HZ)
+        container.mux(video.encode() + audio.encode(sound) + audio.encode())
+
+
+def write_sheet(clips: list[Clip], folds: int, path: Path) -> None:
+    """The official `train_metadata.csv`, rows by file name."""
+    rows = [sheet_row(clip, folds) for clip in sorted(clips)]
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_tiny_wav2vec2(folder: Path, seed: int) -> None:
+    """A wav2vec2 of the real architecture (group norm, the real kernels and strides), narrow and with random weights."""
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+    torch.manual_seed(seed)
+    config = Wav2Vec2Config(hidden_size=48, num_hidden_layers=WAV2VEC2_LAYERS, num_attention_heads=4, intermediate_size=96, conv_dim=(32,) * 7)
+    Wav2Vec2Model(config).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """The command line; sizes that are not named are the preset's."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="folder to make")
+    parser.add_argument("--preset", choices=PRESETS, default="default")
+    for name in ("seed", "actors", "test_actors", "folds", "clips_per_actor"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int)
+    parser.add_argument("--shuffle-labels", action="store_true", help="what is shown and heard is that of another clip's label")
+    parser.add_argument("--workers", type=int, default=2, help="processes; changes no byte")
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Runs the command line."""
+    given = arguments()
+    named = {field.name: getattr(given, field.name, None) for field in fields(Design)}
+    design = replace(PRESETS[given.preset], **{name: value for name, value in named.items() if value is not None})
+    try:
+        generate(design, given.output, given.workers)
+    except FileExistsError as error:
+        raise SystemExit(f"generate.py: {error}.") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+import sys
+from functools import cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from snakemake.exceptions import WorkflowError
+
+from blemore import configuration
+from blemore.data.catalogue import missing_videos_paragraph, read_catalogue
+from blemore.features import readiness
+from blemore.job import BadInput
+from blemore.settings import fingerprint, pick
+
+
+# One bad input is one sentence, without a traceback.
+def say(call, *arguments):
+    try:
+        return call(*arguments)
+    except BadInput as error:
+        raise WorkflowError(str(error)) from None
+
+
+if workflow.is_main_process:
+    say(configuration.validate, config)
+
+TARGETS_WITHOUT_DATA = {"check", "weights"}
+WITHOUT_DATA = bool(workflow.dag_settings.targets) and set(workflow.dag_settings.targets) <= TARGETS_WITHOUT_DATA
+
+if WITHOUT_DATA:
+    ENCODERS, FOLDS, SHARDS, ENSEMBLES = config["encoders"], [], [], {}
+else:
+    CATALOGUE = say(read_catalogue, config["data"])
+    SHARDS, FOLDS = CATALOGUE.shards, CATALOGUE.folds
+    ENCODERS = say(readiness.select_encoders, config, CATALOGUE)
+    ENSEMBLES = say(configuration.active_ensembles, config, ENCODERS)
+
+
+wildcard_constraints:
+    encoder="[^/]+",
+    ensemble="[^/]+",
+    fold="[^/]+",
+    head="[^/]+",
+    shard="[^/]+",
+
+
+def settings(block, *names):
+    """The named settings of one block of the configuration, and nothing else; both may hold wildcards."""
+    if "{" not in block + "".join(names):
+        return pick(config, block, names)
+    return lambda wildcards: pick(
+        config,
+        block.format(**wildcards),
+        [name.format(**wildcards) for name in names],
+    )
+
+
+def runtime(*names):
+    """Settings that change no result. Snakemake never compares a callable of resources."""
+    return lambda wildcards, resources: pick(config, "runtime", names)
+
+
+def shard_clips(wildcards):
+    """Clip ids of a shard and the size of each video: what makes the shard stale when a clip comes, goes or is replaced."""
+    return {clip.clip: clip.size_bytes for clip in CATALOGUE.by_shard[wildcards.shard]}
+
+
+def shard_actors(wildcards):
+    return {clip.clip: clip.actor for clip in CATALOGUE.by_shard[wildcards.shard]}
+
+
+def shard_videos(wildcards):
+    if not any(clip.video for clip in CATALOGUE.clips):
+        raise WorkflowError(missing_videos_paragraph(config["data"]))
+    return [
+        str(clip.video) for clip in CATALOGUE.by_shard[wildcards.shard] if clip.video
+    ]
+
+
+def member_stores(pattern):
+    """The stores of all members of an ensemble and all folds."""
+    return lambda wildcards: [
+        pattern.format(encoder=encoder, head=head, fold=fold)
+        for encoder, head in ENSEMBLES[wildcards.ensemble]
+        for fold in FOLDS
+    ]

@@ -1,0 +1,36 @@
+from blemore.data.catalogue import SETTINGS as SHEET_SETTINGS
+from blemore.data.catalogue import existing_sheets
+
+
+rule check_sheet:
+    input:
+        sheets=[str(path) for path in existing_sheets(config["data"])],
+    output:
+        sheet="results/data/sheet.csv",
+    log:
+        "results/logs/check_sheet.log",
+    benchmark:
+        "results/benchmarks/check_sheet.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cfg=settings("data", *SHEET_SETTINGS),
+        code=fingerprint("check_sheet.py", env="plain"),
+        # The sheet holds the videos' names: another extension is another sheet, other content is not.
+        videos=lambda wildcards: CATALOGUE.video_names,
+    script:
+        "../workflow/scripts/check_sheet.py"
+
+
+rule check:
+    log:
+        "results/logs/check.log",
+    localrule: True
+    params:
+        config=lambda wildcards: config,
+    script:
+        "../workflow/scripts/check.py"

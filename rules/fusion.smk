@@ -1,0 +1,84 @@
+def submissions(wildcards):
+    """A zip for each ensemble of the configuration, where there are test clips."""
+    if not any(clip.split == "test" for clip in CATALOGUE.clips):
+        return []
+    named = [name for name in ENSEMBLES if name in config["fusion"]["ensembles"]]
+    return expand("results/submission/{ensemble}.zip", ensemble=named)
+
+
+def retrained_stores(pattern):
+    """The stores that predict the test clips, where heads are trained again on all clips."""
+    retrained = config["classify"]["test_prediction"] == "retrained"
+    return lambda wildcards: [
+        pattern.format(encoder=encoder, head=head)
+        for encoder, head in ENSEMBLES[wildcards.ensemble]
+        if retrained
+    ]
+
+
+rule fuse:
+    input:
+        manifests=member_stores("results/probabilities/{encoder}/{head}/fold{fold}.json"),
+        stores=ancient(
+            member_stores("results/probabilities/{encoder}/{head}/fold{fold}.zarr")
+        ),
+        retrained_manifests=retrained_stores(
+            "results/probabilities/{encoder}/{head}/retrained.json"
+        ),
+        retrained=ancient(
+            retrained_stores("results/probabilities/{encoder}/{head}/retrained.zarr")
+        ),
+        sheet="results/data/sheet.csv",
+    output:
+        decisions="results/fusion/{ensemble}/decisions.csv",
+        test_decisions="results/fusion/{ensemble}/test_decisions.csv",
+        scores="results/fusion/{ensemble}/scores.json",
+    log:
+        "results/logs/fuse/{ensemble}.log",
+    benchmark:
+        "results/benchmarks/fuse/{ensemble}.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cfg=settings("fusion", "thresholds", "weights"),
+        classify=settings("classify", "early_stopping", "test_prediction"),
+        code=fingerprint("fuse.py", env="plain"),
+        members=lambda wildcards: [list(m) for m in ENSEMBLES[wildcards.ensemble]],
+    script:
+        "../workflow/scripts/fuse.py"
+
+
+rule write_submission:
+    input:
+        decisions="results/fusion/{ensemble}/test_decisions.csv",
+        sheet="results/data/sheet.csv",
+    output:
+        zip="results/submission/{ensemble}.zip",
+    log:
+        "results/logs/write_submission/{ensemble}.log",
+    benchmark:
+        "results/benchmarks/write_submission/{ensemble}.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=fingerprint("write_submission.py", env="plain"),
+    script:
+        "../workflow/scripts/write_submission.py"
+
+
+rule fusion:
+    input:
+        expand("results/fusion/{ensemble}/scores.json", ensemble=ENSEMBLES),
+
+
+rule submission:
+    input:
+        submissions,

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from blemore.features.gather import check_failures, concatenate
+from blemore.job import BadInput
+from blemore.stores import DECODE_ERROR, MISSING, NO_FACE, Features
+
+
+def features(clips, status=None, width=2):
+    n = len(clips)
+    status = np.zeros(n, np.uint8) if status is None else np.array(status, np.uint8)
+    embedding = np.array([[float(clip[1:])] * width for clip in clips], np.float32)
+    embedding[status != 0] = np.nan
+    return Features(embedding, clips, status, [clip[0] for clip in clips], np.zeros(n), np.ones(n), np.arange(n))
+
+
+def test_rows_are_sorted_by_clip_whatever_the_shards():
+    once = concatenate([features(["b2", "a1"]), features(["c3"])])
+    other = concatenate([features(["c3", "b2"]), features(["a1"])])
+    assert once.clip == other.clip == ["a1", "b2", "c3"]
+    assert once.actor == ["a", "b", "c"]
+    assert once.embedding[:, 0].tolist() == [1, 2, 3]
+    assert np.array_equal(once.embedding, other.embedding)
+
+
+def test_types_survive():
+    gathered = concatenate([features(["a1"]), features(["b2"])])
+    assert (gathered.embedding.dtype, gathered.status.dtype, gathered.n_frames.dtype) == (np.float32, np.uint8, np.int64)
+
+
+def test_shards_of_different_width_are_refused():
+    with pytest.raises(BadInput, match=r"\[2, 3\] numbers per clip"):
+        concatenate([features(["a1"]), features(["b2"], width=3)])
+
+
+def test_too_many_failed_clips_are_named_with_the_setting():
+    with pytest.raises(BadInput, match=r"2 of 4 clips failed \(1 decode_error, 1 missing; first: a1, b2\), more than data.max_failed_fraction 0.25 allows"):
+        check_failures(features(["a1", "b2", "c3", "d4"], [DECODE_ERROR, MISSING, NO_FACE, 0]), 0.25)
+
+
+def test_a_clip_without_a_face_is_no_failure():
+    check = features(["a1", "b2"], [NO_FACE, NO_FACE])
+    assert check_failures(check, 0.0) is None

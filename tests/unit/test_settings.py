@@ -1,0 +1,84 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blemore import settings
+from blemore.settings import CHANGES_NO_NUMBER, digest, fingerprint, pick, reached
+
+CONFIG = {"media": {"faces": {"size": 160, "margin": 0.2, "more": {"b": 1, "a": 2}}}}
+SCRIPTS = settings.SCRIPTS
+
+
+def test_only_the_named_settings_are_picked_and_their_order_never_varies():
+    assert list(pick(CONFIG, "media.faces", ["size", "margin"]).items()) == [("margin", 0.2), ("size", 160)]
+    assert list(pick(CONFIG, "media.faces", ["more"])["more"]) == ["a", "b"]
+
+
+def test_a_setting_that_is_not_there_is_an_error():
+    with pytest.raises(KeyError, match="colour"):
+        pick(CONFIG, "media.faces", ["colour"])
+
+
+def source(tmp_path, text):
+    path = tmp_path / f"{abs(hash(text))}.py"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        'def f(x):\n    """Doc."""\n    return x + 1\n',
+        "# why\ndef f(x):\n    return x + 1  # here\n",
+        "def f( x ):\n\n    return (x + 1)\n",
+        '"""Module."""\n\ndef f(x):\n    return x+1\n',
+    ],
+)
+def test_comments_docstrings_and_formatting_do_not_count(tmp_path, same):
+    assert digest(source(tmp_path, same)) == digest(source(tmp_path, "def f(x):\n    return x + 1\n"))
+
+
+@pytest.mark.parametrize("other", ["def f(x):\n    return x + 2\n", "def f(y):\n    return y + 1\n", "def f(x):\n    'a' + 'b'\n    return x + 1\n"])
+def test_code_counts(tmp_path, other):
+    assert digest(source(tmp_path, other)) != digest(source(tmp_path, "def f(x):\n    return x + 1\n"))
+
+
+def test_the_fingerprint_names_every_module_that_is_reached():
+    names = set(fingerprint("gather_features.py", env="plain"))
+    assert names >= {"gather_features.py", "blemore/stores.py", "blemore/features/gather.py", "envs/plain.yaml", "blemore/__init__.py"}
+    assert "blemore/features/wav2vec2.py" not in names
+
+
+def test_modules_that_change_no_number_are_exactly_these():
+    assert CHANGES_NO_NUMBER == {"blemore/job.py"}
+
+
+def test_a_comment_in_an_environment_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "ENVS", tmp_path)
+    digests = []
+    for text in ("dependencies:\n  - numpy==2\n", "# why\ndependencies:\n\n  - numpy==2   # here\n", "dependencies:\n  - numpy==3\n"):
+        (tmp_path / "plain.yaml").write_text(text)
+        digests.append(fingerprint("gather_features.py", env="plain")["envs/plain.yaml"])
+    assert digests[0] == digests[1] != digests[2]
+
+
+def imported_modules(script: Path) -> set[str]:
+    """Project modules and heavy packages that really get imported, as Python itself says."""
+    code = f"import runpy, sys; sys.path.insert(0, {str(SCRIPTS)!r}); runpy.run_path({str(script)!r}); print('\\n'.join(sys.modules))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+SCRIPT_NAMES = sorted(path.name for path in SCRIPTS.glob("*.py"))
+USES_A_MODEL = {"embed_wav2vec2.py", "retrain_head.py", "track_faces.py", "train_head.py"}
+
+
+@pytest.mark.parametrize("name", SCRIPT_NAMES)
+def test_the_imports_found_are_those_python_makes(name):
+    really = imported_modules(SCRIPTS / name)
+    found = {path.relative_to(SCRIPTS).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__") for path in reached(SCRIPTS / name)}
+    project = {module for module in really if module.split(".")[0] == "blemore"}
+    assert project <= found | {"__main__"}
+    assert ("torch" in really) == (name in USES_A_MODEL)
+    assert "transformers" not in really or name == "embed_wav2vec2.py"

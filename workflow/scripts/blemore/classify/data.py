@@ -1,0 +1,67 @@
+"""What a head learns from: the features of the usable clips, standardised, beside their soft labels."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
+
+from blemore.classify.splits import INNER, SCORED, TRAIN
+from blemore.data.labels import EMOTIONS, percentages
+from blemore.job import BadInput
+from blemore.stores import USABLE, Features
+
+
+class Examples(NamedTuple):
+    """Standardised features and labels of the clips that teach and of those that stop the training."""
+
+    train_x: NDArray[np.float32]
+    train_y: NDArray[np.float32]  # (n, 6), rows sum to 1
+    stop_x: NDArray[np.float32]
+    stop_y: NDArray[np.float32]
+
+
+class Dataset(NamedTuple):
+    """All clips that a head sees, aligned by id, rows in the order of the sheet."""
+
+    clip: list[str]
+    x: NDArray[np.float32]  # (n, d), NaN where a clip has no features
+    y: NDArray[np.float32]  # (n, 6), NaN where a clip has no label
+    usable: NDArray[np.bool_]
+    part: NDArray[np.str_]
+
+
+def align(sheet: pd.DataFrame, features: Features, part: NDArray[np.str_]) -> Dataset:
+    """Features in the order of the sheet; clips of the sheet that the store lacks count as without features."""
+    row = {clip: index for index, clip in enumerate(features.clip)}
+    clips = sheet["filename"].tolist()
+    x = np.full((len(clips), features.embedding.shape[1]), np.nan, np.float32)
+    known = [index for index, clip in enumerate(clips) if clip in row]
+    source = [row[clips[index]] for index in known]
+    x[known] = features.embedding[source]
+    usable = np.zeros(len(clips), bool)
+    usable[known] = np.isin(features.status[source], USABLE)
+    y = np.full((len(clips), len(EMOTIONS)), np.nan, np.float32)
+    labelled = (sheet["split"] != "test").to_numpy()
+    y[labelled] = percentages(sheet[labelled]) / np.float32(100)
+    return Dataset(clips, x, y, usable, part)
+
+
+def examples(data: Dataset, early_stopping: str) -> tuple[Examples, StandardScaler]:
+    """The training and stopping clips, standardised by the mean and variance of the training clips.
+
+    Raises:
+        BadInput: if fewer than two clips could teach.
+    """
+    train = data.usable & (data.part == TRAIN)
+    stop = data.usable & (data.part == (SCORED if early_stopping == "paper" else INNER))
+    if train.sum() < 2:
+        raise BadInput(f"only {train.sum()} clips with features are left to train on; more folds, actors or readable clips are needed.")
+    scaler = StandardScaler().fit(data.x[train].astype(np.float64))
+    return Examples(scaled(scaler, data.x[train]), data.y[train], scaled(scaler, data.x[stop]), data.y[stop]), scaler
+
+
+def scaled(scaler: StandardScaler, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Standardised features as float32; no row gives no row."""
+    return scaler.transform(x.astype(np.float64)).astype(np.float32) if len(x) else x

@@ -1,0 +1,56 @@
+"""From a sheet and a feature store to the stores of one head and fold."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+from sklearn.preprocessing import StandardScaler
+
+from blemore.classify.data import Dataset, examples, scaled
+from blemore.classify.heads import Member, mean_log_probability, train_members
+from blemore.classify.mlp import Score
+from blemore.data.labels import EMOTIONS
+from blemore.stores import Probabilities, write_json
+
+
+def train_and_predict(
+    data: Dataset, cfg: Mapping[str, Any], recipe: Mapping[str, Any], score: Score, epochs: Mapping[int, int] | None = None
+) -> tuple[Probabilities, list[Member], StandardScaler]:
+    """Trains a head on the clips that teach and predicts every clip that has features.
+
+    Args:
+        cfg: `early_stopping` and `seeds` of the block `classify`.
+        recipe, score, epochs: see `train_members`.
+
+    Returns:
+        Predictions of all clips (NaN without features), the trained members, and the scaler of their input.
+    """
+    train, scaler = examples(data, cfg["early_stopping"])
+    members = train_members(train, scaled(scaler, data.x[data.usable]), recipe, cfg["seeds"], score, epochs)
+    logit = np.full((len(data.clip), len(EMOTIONS)), np.nan, np.float32)
+    logit[data.usable] = mean_log_probability(members)
+    return Probabilities(np.exp(logit), data.clip, [str(part) for part in data.part], logit), members, scaler
+
+
+def save_head(path: str | Path, members: Sequence[Member], scaler: StandardScaler) -> None:
+    """Scaler and parameters of every seed as safetensors: enough to predict elsewhere."""
+    tensors: dict[str, NDArray] = {"scaler.mean": scaler.mean_, "scaler.scale": scaler.scale_}
+    for member in members:
+        tensors |= {f"seed{member.seed}.{name}": np.ascontiguousarray(values) for name, values in member.parameters.items()}
+    save_file(tensors, path)
+
+
+def save_history(path: str | Path, members: Sequence[Member]) -> None:
+    """Loss and score per epoch of every seed, the epoch that was kept, and the spread of the best stopping score over seeds."""
+    best = [member.history["stop_score"][member.history["best_epoch"] - 1] for member in members if member.history["stop_score"]]
+    spread = float(np.std(best, ddof=1)) if len(best) > 1 else None
+    write_json(path, {"seeds": {str(member.seed): member.history for member in members}, "stop_score_spread": spread})
+
+
+def epochs_of(histories: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Median over folds of the epoch that was kept, by seed: how long a head trains that nothing can stop."""
+    seeds = histories[0]["seeds"]
+    return {int(seed): max(1, int(np.median([history["seeds"][seed]["best_epoch"] for history in histories]))) for seed in seeds}

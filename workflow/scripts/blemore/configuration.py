@@ -1,0 +1,136 @@
+"""What the configuration may say, and what it means: unknown settings, contradictions, ensembles. Standard library only, except for validation."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+TARGETS = frozenset("all check weights media features classifiers fusion report submission predict gemini_estimate validate shards".split())
+OWN_HEAD = "own"  # of encoders that are fine-tuned
+KINDS = (("features", "encoder"), ("classify.heads", "head"))
+WAV2VEC2_HZ = 16000
+
+
+def validate(config: Mapping[str, Any]) -> None:
+    """Checks types, ranges, names and contradictions.
+
+    Raises:
+        BadInput: with all problems at once, each with the setting, its value and what is allowed.
+    """
+    schema = load_schema("config")
+    problems = list(_schema_problems(config, schema, ""))
+    if not problems:
+        problems = [*_kind_problems(config, schema), *_name_problems(config)]
+    refuse(problems or [*_encoder_problems(config), *_ensemble_problems(config)], "the configuration")
+
+
+def active_ensembles(config: Mapping[str, Any], encoders: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Ensemble -> its (encoder, head) pairs; each encoder alone is one, and ensembles with a member that does not take part are left out.
+
+    Args:
+        encoders: the names that take part, after `missing_encoders` is applied.
+    """
+    default = config["classify"]["default_head"]
+    ensembles = {encoder: [(encoder, default)] for encoder in encoders}
+    for name, listed in config["fusion"]["ensembles"].items():
+        members = [member(item, default) for item in (encoders if listed == "all" else listed)]
+        if all(encoder in encoders for encoder, _ in members):
+            ensembles[name] = members
+    return ensembles
+
+
+def member(item: str, default_head: str) -> tuple[str, str]:
+    """`encoder` or `encoder/head` as (encoder, head)."""
+    encoder, _, head = item.partition("/")
+    return encoder, head or default_head
+
+
+def _schema_problems(value: Any, schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for error in validator(schema).iter_errors(value):
+        place = prefix + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.absolute_path)
+        yield from _wording(error, place.lstrip("."))
+
+
+def _wording(error: Any, place: str) -> Iterator[str]:
+    dot = f"{place}." if place else ""
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        yield from (f"unknown setting {dot}{name}: {did_you_mean(str(name), known)}" for name in error.instance if name not in known)
+    elif error.validator == "required":
+        name = error.message.split("'")[1]
+        yield f"the setting {dot}{name} is missing; it must be {expectation(error.schema['properties'][name])}."
+    else:
+        shown = f"{error.instance!r} (YAML reads this as text; write 1.0e-4, not 1e-4)" if _text_for_number(error) else _shown(error.instance)
+        yield f"{place or 'the configuration'} is {shown}; it must be {expectation(error.schema)}."
+
+
+def _text_for_number(error: Any) -> bool:
+    return isinstance(error.instance, str) and bool(re.fullmatch(r"[-+]?\d+(\.\d+)?e[-+]?\d+", error.instance, re.IGNORECASE))
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+
+
+def _kind_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    for block, what in KINDS:
+        kinds = {name.removeprefix(f"{what}_"): entry for name, entry in schema["$defs"].items() if name.startswith(f"{what}_")}
+        for name, instance in _instances(config, block).items():
+            kind = instance.get("kind")
+            if kind in kinds:
+                yield from _schema_problems(instance, kinds[kind], f"{block}.{name}")
+            else:
+                yield f"{block}.{name}.kind is {_shown(kind)}; {did_you_mean(str(kind), kinds)}"
+
+
+def _instances(config: Mapping[str, Any], block: str) -> Mapping[str, Any]:
+    for key in block.split("."):
+        config = config[key]
+    return config
+
+
+def _name_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for block in ("features", "classify.heads", "fusion.ensembles"):
+        for name in _instances(config, block):
+            if not NAME.fullmatch(str(name)):
+                yield f"{block}.{name} is no name; use small letters, digits and '_', the first a letter."
+    yield from (f"features.{name} has the name of a workflow target; rename the encoder." for name in config["features"] if name in TARGETS)
+    if OWN_HEAD in config["classify"]["heads"]:
+        yield f"classify.heads.{OWN_HEAD} has the name kept for fine-tuned encoders; rename the head."
+    for name in config["fusion"]["ensembles"]:
+        if name in config["features"]:
+            yield f"fusion.ensembles.{name} has the name of an encoder, which is scored alone under it; rename the ensemble."
+
+
+def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    features = config["features"]
+    for name in config["encoders"]:
+        if name not in features:
+            yield f"encoders names {name}, which is not in features: {did_you_mean(name, features)}"
+    for name, encoder in features.items():
+        if encoder["kind"] == "wav2vec2" and encoder["layers"][0] > encoder["layers"][1]:
+            yield f"features.{name}.layers is {encoder['layers']}; the first must not be above the last."
+        if encoder["kind"] == "prosody" and encoder["f0_min_hz"] >= encoder["f0_max_hz"]:
+            yield f"features.{name}.f0_min_hz is {encoder['f0_min_hz']}; it must be below f0_max_hz, {encoder['f0_max_hz']}."
+    rate_hz = config["media"]["audio"]["sample_rate_hz"]
+    takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") == "wav2vec2"]
+    if takes_audio and rate_hz != WAV2VEC2_HZ:
+        yield f"media.audio.sample_rate_hz is {rate_hz}, but {takes_audio[0]} in encoders needs {WAV2VEC2_HZ}."
+
+
+def _ensemble_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    default, heads = config["classify"]["default_head"], config["classify"]["heads"]
+    if default not in heads:
+        yield f"classify.default_head is {default!r}, which is not in classify.heads: {did_you_mean(default, heads)}"
+    for name, listed in config["fusion"]["ensembles"].items():
+        members = [] if listed == "all" else [member(item, default) for item in listed]
+        for encoder, head in members:
+            if encoder not in config["features"]:
+                yield f"fusion.ensembles.{name} names {encoder}, which is not in features: {did_you_mean(encoder, config['features'])}"
+            if head not in heads and head != default:
+                yield f"fusion.ensembles.{name} names the head {head}, which is not in classify.heads: {did_you_mean(head, heads)}"
+        if len(set(members)) < len(members):
+            yield f"fusion.ensembles.{name} names a member twice; name each once."

@@ -1,0 +1,39 @@
+"""Shards of one encoder to one store."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from blemore.job import BadInput
+from blemore.stores import FAILED, STATUSES, Features
+
+
+def concatenate(parts: Sequence[Features]) -> Features:
+    """All rows sorted by clip id, so that neither sharding nor order shows.
+
+    Raises:
+        BadInput: if the parts differ in width.
+    """
+    widths = sorted({part.embedding.shape[1] for part in parts})
+    if len(widths) > 1:
+        raise BadInput(f"shards of one encoder have {widths} numbers per clip; delete its shards and run again.")
+    clips = [clip for part in parts for clip in part.clip]
+    order = np.argsort(np.array(clips))
+    columns = (np.concatenate([np.asarray(part[field]) for part in parts])[order] for field in range(len(Features._fields)))
+    fields = dict(zip(Features._fields, columns))
+    return Features(**{name: [str(value) for value in column] if column.dtype.kind in "UT" else column for name, column in fields.items()})
+
+
+def check_failures(features: Features, allowed_fraction: float) -> None:
+    """Refuses a data set of which too much could not be read. A clip without a face or sound is no failure.
+
+    Raises:
+        BadInput: naming the counts, some of the clips and the setting.
+    """
+    failed = [clip for clip, status in zip(features.clip, features.status) if status in FAILED]
+    if len(failed) > allowed_fraction * len(features.clip):
+        counts = {STATUSES[status]: int((features.status == status).sum()) for status in FAILED if (features.status == status).any()}
+        raise BadInput(
+            f"{len(failed)} of {len(features.clip)} clips failed ({', '.join(f'{n} {name}' for name, n in counts.items())}; first: {', '.join(failed[:5])}), "
+            f"more than data.max_failed_fraction {allowed_fraction} allows: mend the files, or raise it."
+        )

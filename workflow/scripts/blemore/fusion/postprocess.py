@@ -1,0 +1,108 @@
+"""From six probabilities to one or two emotions with their salience: the official rule."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from blemore.data.labels import EMOTIONS
+
+NEUTRAL = EMOTIONS.index("neu")
+
+
+class TwoLargest(NamedTuple):
+    """The two most probable emotions; of equal probabilities the lower index comes first."""
+
+    first: NDArray[np.int8]
+    second: NDArray[np.int8]
+    p_first: NDArray[np.float64]
+    p_second: NDArray[np.float64]
+
+
+def two_largest(probabilities: NDArray[np.float64]) -> TwoLargest:
+    """The two largest of the last axis.
+
+    Args:
+        probabilities: (..., 6) float64, finite; fastest where the last axis has the largest stride.
+    """
+    columns = [probabilities[..., emotion] for emotion in range(len(EMOTIONS))]
+    p_first, p_second = columns[0], np.full(probabilities.shape[:-1], -np.inf)
+    for p in columns[1:]:
+        p_second = np.maximum(p_second, np.minimum(p_first, p))
+        p_first = np.maximum(p_first, p)
+    # Minima of bytes instead of choices: a branch per clip takes most of the time of a weight search.
+    first = second = np.full(p_first.shape, len(EMOTIONS), dtype=np.int8)
+    for emotion, p in enumerate(columns):
+        first = np.minimum(first, _index_if(p == p_first, emotion))
+    for emotion, p in enumerate(columns):
+        second = np.minimum(second, _index_if((p == p_second) & (first != emotion), emotion))
+    return TwoLargest(first, second, p_first, p_second)
+
+
+def _index_if(holds: NDArray[np.bool_], emotion: int) -> NDArray[np.int8]:
+    return np.int8(emotion) + np.int8(len(EMOTIONS)) * ~holds
+
+
+def as_probabilities(values: ArrayLike) -> NDArray[np.float64]:
+    """(n, 6) in float64: compared in float32, values that lie exactly on a threshold would fall to the other side.
+
+    Raises:
+        ValueError: for another shape, or naming the first row with a number that is not finite.
+    """
+    probabilities = np.asarray(values, dtype=np.float64)
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(EMOTIONS):
+        raise ValueError(f"probabilities must be (n, {len(EMOTIONS)}), not {probabilities.shape}")
+    broken = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
+    if len(broken):
+        raise ValueError(f"row {broken[0]} of the probabilities is not finite: {probabilities[broken[0]].tolist()}")
+    return probabilities
+
+
+def top2(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Keeps the two largest of the six, zeroes the rest and does not renormalise; (n, 6) -> (n, 6)."""
+    p = as_probabilities(probabilities)
+    largest = two_largest(p)
+    kept = np.zeros_like(p)
+    rows = np.arange(len(p))
+    kept[rows, largest.first] = largest.p_first
+    kept[rows, largest.second] = largest.p_second
+    return kept
+
+
+def may_blend(largest: TwoLargest) -> NDArray[np.bool_]:
+    """Whether some presence threshold makes a blend of the two: both above zero, none of them neutral."""
+    return (largest.p_second > 0) & (largest.first != NEUTRAL) & (largest.second != NEUTRAL)
+
+
+def dominant(largest: TwoLargest) -> NDArray[np.int8]:
+    """The emotion with 70 in an uneven blend. The rule gives equal ones, uneven for beta < 0 only, to the later emotion."""
+    return np.where(largest.p_first > largest.p_second, largest.first, largest.second)
+
+
+def decode(probabilities: ArrayLike, alpha: float, beta: float) -> NDArray[np.int8]:
+    """Decisions in percent, by the official post-processing; the masking to the two largest is part of it.
+
+    A clip is a blend of its two most probable emotions if both reach alpha, both are above zero and none is neutral, else
+    it is the most probable one alone. A blend is 50/50 where the two differ by at most beta, else 70/30.
+
+    Args:
+        probabilities: (n, 6), finite.
+        alpha: presence threshold; a probability equal to it is present.
+        beta: salience threshold; a difference equal to it is even.
+
+    Returns:
+        (n, 6); rows sum to 100.
+
+    Raises:
+        ValueError: for another shape, or naming the first row with a number that is not finite.
+    """
+    largest = two_largest(as_probabilities(probabilities))
+    blend = may_blend(largest) & (largest.p_second >= alpha)
+    even = largest.p_first - largest.p_second <= beta
+    leading = np.where(blend & ~even, dominant(largest), largest.first)
+    following = np.where(leading == largest.first, largest.second, largest.first)
+    percent = np.zeros((len(leading), len(EMOTIONS)), dtype=np.int8)
+    rows = np.arange(len(leading))
+    percent[rows, following] = np.where(blend, np.where(even, 50, 30), 0)
+    percent[rows, leading] = np.where(blend, np.where(even, 50, 70), 100)
+    return percent

@@ -1,0 +1,227 @@
+"""The best presence and salience thresholds: over the official grid by a histogram, over all real numbers by a tree.
+
+With the two most probable emotions, p1 >= p2 and d = p1 - p2, `decode` predicts a blend if p2 >= alpha and a blend of
+the two is allowed at all, and it predicts 50/50 if d <= beta. So each clip that can be right turns right or wrong at one
+alpha and one beta, and counting those turning points gives the score everywhere.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from blemore.data.labels import EMOTIONS
+from blemore.fusion.metrics import is_blend
+from blemore.fusion.postprocess import TwoLargest, as_probabilities, dominant, may_blend, two_largest
+
+GRID = np.linspace(0.05, 0.95, 20)  # the official one, for alpha and for beta
+Choice = Literal["first", "plateau"]
+
+
+class Thresholds(NamedTuple):
+    """A pair of thresholds and what it reaches on the clips it was chosen on."""
+
+    alpha: float
+    beta: float
+    presence: float
+    salience: float
+    score: float
+
+
+class GridScores(NamedTuple):
+    """ACC_P and ACC_S at every point of the grid: (20 alphas, 20 betas)."""
+
+    presence: NDArray[np.float64]
+    salience: NDArray[np.float64]
+
+
+class Labels(NamedTuple):
+    """True emotions of n clips; `other` is -1 for a single emotion, `even` marks 50/50."""
+
+    dominant: NDArray[np.int8]
+    other: NDArray[np.int8]
+    even: NDArray[np.bool_]
+
+
+class TurningPoints(NamedTuple):
+    """Where each clip turns right or wrong, (..., n): a blend is predicted for alpha <= `reach`, 50/50 for beta >= `difference`."""
+
+    reach: NDArray[np.float64]  # -inf where no alpha gives a blend
+    difference: NDArray[np.float64]
+    alone: NDArray[np.bool_]  # the emotions are right unless a blend is predicted
+    pair: NDArray[np.bool_]  # the emotions are right if a blend is predicted
+    even: NDArray[np.bool_]  # the salience too, if it is 50/50
+    uneven: NDArray[np.bool_]  # the salience too, if it is 70/30
+
+
+def label(truth: ArrayLike) -> Labels:
+    """Percent (n, 6) as emotions."""
+    percent = np.asarray(truth)
+    blend = is_blend(percent)
+    first, last = (percent > 0).argmax(axis=1), len(EMOTIONS) - 1 - (percent[:, ::-1] > 0).argmax(axis=1)
+    leading = percent.argmax(axis=1)
+    other = np.where(blend, first + last - leading, -1)
+    return Labels(leading.astype(np.int8), other.astype(np.int8), blend & (percent.max(axis=1, initial=0) == 50))
+
+
+def turning_points(largest: TwoLargest, labels: Labels) -> TurningPoints:
+    """The two largest probabilities, (..., n), against the truth of the n clips."""
+    allowed = may_blend(largest)
+    straight = (largest.first == labels.dominant) & (largest.second == labels.other)
+    crossed = (largest.first == labels.other) & (largest.second == labels.dominant)
+    pair = (straight | crossed) & allowed
+    return TurningPoints(
+        reach=np.where(allowed, largest.p_second, -np.inf),
+        difference=largest.p_first - largest.p_second,
+        alone=(largest.first == labels.dominant) & (labels.other < 0),
+        pair=pair,
+        even=pair & labels.even,
+        uneven=pair & ~labels.even & (dominant(largest) == labels.dominant),
+    )
+
+
+def grid_sums(points: TurningPoints, presence_weight: NDArray[np.float64], salience_weight: NDArray[np.float64]) -> GridScores:
+    """Sums of the weights of the right clips at every grid point, for k sets of probabilities at once.
+
+    Args:
+        points: of shape (k, n).
+        presence_weight, salience_weight: (n,); with 1 / number of clips and 1 / number of blends the sums are the accuracies.
+
+    Returns:
+        presence (k, 20) and salience (k, 20, 20).
+    """
+    sets = len(points.reach)
+    cells = len(GRID) + 1  # a clip in alpha cell c is a blend at the first c alphas; in beta cell c it is even from beta c on
+    row, clip = np.nonzero(points.alone | points.pair)
+    weight = np.where(points.pair[row, clip], 1, -1) * presence_weight[clip]
+    alpha_cell = row * cells + np.searchsorted(GRID, points.reach[row, clip], side="right")
+    blended = _from_above(np.bincount(alpha_cell, weight, sets * cells).reshape(sets, cells))
+    presence = np.where(points.alone, presence_weight, 0).sum(axis=1, keepdims=True) + blended
+
+    salient = (points.even | points.uneven)[row, clip]
+    row, clip, corner = row[salient], clip[salient], alpha_cell[salient] * cells
+    beta_cell = corner + np.searchsorted(GRID, points.difference[row, clip], side="left")
+    uneven, weight = points.uneven[row, clip], salience_weight[clip]
+    # An uneven blend is right from the lowest beta on and turns wrong in its cell, where an even one turns right.
+    change = np.concatenate([weight[uneven], np.where(uneven, -weight, weight)])
+    turned = np.bincount(np.concatenate([corner[uneven], beta_cell]), change, sets * cells * cells).reshape(sets, cells, cells)
+    return GridScores(presence, _from_above(turned.cumsum(axis=2)[..., :-1]))
+
+
+def _from_above(turned: NDArray) -> NDArray[np.float64]:
+    """Sums over the clips that are blends at each alpha: those of all higher cells."""
+    return turned[:, :0:-1].cumsum(axis=1)[:, ::-1]
+
+
+def grid_scores(probabilities: ArrayLike, truth: ArrayLike) -> GridScores:
+    """ACC_P and ACC_S at the 400 points of the official grid, in O(n + 400).
+
+    Args:
+        probabilities: (n, 6), finite, n > 0.
+        truth: percent (n, 6).
+    """
+    p, labels = _checked(probabilities, truth)
+    one = np.ones(len(p))
+    (presence,), (salience,) = grid_sums(turning_points(two_largest(p[np.newaxis]), labels), one, one)
+    return GridScores(np.repeat(presence[:, np.newaxis] / len(p), len(GRID), axis=1), salience / _blends(labels))
+
+
+def search_grid(probabilities: ArrayLike, truth: ArrayLike, choice: Choice = "first") -> Thresholds:
+    """The best thresholds of the official grid.
+
+    Args:
+        probabilities: (n, 6), finite, n > 0.
+        truth: percent (n, 6).
+        choice: `first` maximum, the smallest alpha, then the smallest beta, as the official code | `plateau`, see `plateau_centre`.
+    """
+    presence, salience = grid_scores(probabilities, truth)
+    scores = 0.5 * presence + 0.5 * salience
+    if choice not in ("first", "plateau"):
+        raise ValueError(f"choice must be first or plateau, not {choice!r}")
+    best = divmod(int(scores.argmax()), len(GRID)) if choice == "first" else plateau_centre(scores)
+    return Thresholds(float(GRID[best[0]]), float(GRID[best[1]]), float(presence[best]), float(salience[best]), float(scores[best]))
+
+
+def best_grid_score(probabilities: ArrayLike, truth: ArrayLike) -> float:
+    """The best Score on the official grid: what the organisers' training stops on."""
+    return search_grid(probabilities, truth).score
+
+
+def plateau_centre(scores: NDArray[np.float64]) -> tuple[int, int]:
+    """The centre of the best plateau of a surface (alphas, betas).
+
+    A point is as good as the mean over the 3x3 points around it (the border continues outwards), so a lone peak of lucky clips
+    loses against a place where the thresholds hardly matter. The plateau is the largest connected set of equally best points,
+    and its centre is the member nearest to its centroid; ties go to the smallest alpha, then the smallest beta.
+    """
+    around = np.round(ndimage.uniform_filter(scores, size=3, mode="nearest"), 12)
+    regions, _ = ndimage.label(around == around.max())
+    members = np.argwhere(regions == np.bincount(regions[regions > 0]).argmax())
+    distance = np.round(np.square(members - members.mean(axis=0)).sum(axis=1), 9)
+    alpha, beta = members[distance.argmin()]
+    return int(alpha), int(beta)
+
+
+def search_exact(probabilities: ArrayLike, truth: ArrayLike) -> Thresholds:
+    """The optimum over all real thresholds, in O(n log n): an upper bound, over-fitted to the clips it is found on.
+
+    Only values of p2 and of d can matter. The thresholds returned are such values themselves, which `decode` compares
+    inclusively; beyond them an alpha above all p2 (no blend) and a beta of -1 (every blend is 70/30). Of equal optima the one
+    with the smallest alpha, then the smallest beta, so `decode` with them reaches exactly the score returned.
+
+    Args:
+        probabilities: (n, 6), finite, n > 0.
+        truth: percent (n, 6).
+    """
+    p, labels = _checked(probabilities, truth)
+    points = turning_points(two_largest(p), labels)
+    pair_reach, alone_reach = np.sort(points.reach[points.pair]), np.sort(points.reach[points.alone])
+    values = np.unique(np.concatenate([pair_reach, alone_reach[np.isfinite(alone_reach)]]))
+    alphas = np.append(values, np.nextafter(values.max(initial=0.5), np.inf))
+    present = len(pair_reach) - np.searchsorted(pair_reach, alphas) + np.searchsorted(alone_reach, alphas)
+
+    salient = np.flatnonzero(points.even | points.uneven)
+    salient = salient[np.argsort(-points.reach[salient], kind="stable")]
+    differences, rank = np.unique(points.difference[salient], return_inverse=True)
+    step = np.where(points.even[salient], 1, -1)
+    best = np.add(best_prefix_sums(rank.tolist(), step.tolist()), np.cumsum([0, *(step < 0)]))
+    used = len(salient) - np.searchsorted(points.reach[salient[::-1]], alphas)
+    presence, salience = present / len(p), best[used] / _blends(labels)
+    at = int((0.5 * presence + 0.5 * salience).argmax())
+
+    prefix = np.bincount(rank[: used[at]], step[: used[at]], len(differences)).cumsum()
+    betas = np.append(-1.0, differences)
+    beta = betas[np.append(0, prefix).argmax()]
+    return Thresholds(float(alphas[at]), float(beta), float(presence[at]), float(salience[at]), float(0.5 * presence[at] + 0.5 * salience[at]))
+
+
+def best_prefix_sums(ranks: list[int], steps: list[int]) -> list[int]:
+    """The largest sum of steps over the lowest ranks, before the first step and after each one; no rank at all sums to 0.
+
+    A segment tree over the ranks holds the sum and the best prefix sum of each node; a step changes the nodes above its rank.
+    """
+    leaves = 1 << max(len(ranks) - 1, 0).bit_length()
+    total, best = [0] * (2 * leaves), [0] * (2 * leaves)
+    found = [0]
+    for rank, step in zip(ranks, steps, strict=True):
+        node = leaves + rank
+        total[node] += step
+        best[node] = max(total[node], 0)
+        while node := node // 2:
+            total[node] += step
+            best[node] = max(best[2 * node], total[2 * node] + best[2 * node + 1])
+        found.append(best[1])
+    return found
+
+
+def _checked(probabilities: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.float64], Labels]:
+    p, percent = as_probabilities(probabilities), np.asarray(truth)
+    if percent.shape != p.shape or not len(p):
+        raise ValueError(f"probabilities {p.shape} and truth {percent.shape} must have the same shape, with at least one clip")
+    return p, label(percent)
+
+
+def _blends(labels: Labels) -> int:
+    """The denominator of ACC_S; without a blend nothing is divided, and ACC_S is 0."""
+    return max(int(np.count_nonzero(labels.other >= 0)), 1)

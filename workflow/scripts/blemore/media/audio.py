@@ -1,0 +1,99 @@
+"""Decoding the sound of a video to mono, aligned with its pictures."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from blemore.media.video import DecodeError, Source, decode, default_stream, open_media
+
+# FFmpeg's own limit (aresample, min_hard_comp): a smaller deviation is jitter of the container's clock.
+JUMP_S = Fraction(1, 10)
+
+
+class NoAudio(ValueError):
+    """The file has no audio track; the message is one sentence, without the path."""
+
+
+class Sound(NamedTuple):
+    """Sound of one video."""
+
+    samples: NDArray[np.float32]  # (n,) mono in [-1, 1]
+    gain: float  # what the decoded samples were multiplied by to get there: 1 unless they exceeded it
+    damaged: bool  # something of the file did not decode
+
+
+def read_audio(path: str | Path, sample_rate_hz: int) -> NDArray[np.float32]:
+    """The sound of a video, with the origin and length of its pictures.
+
+    Returns:
+        float32 (n,), n = round(duration of the pictures * sample_rate_hz), mono in [-1, 1]. What the track lacks at the start, in
+        between or at the end is silence; what lies outside the pictures is cut.
+
+    Raises:
+        NoAudio: if there is no audio track.
+        DecodeError: if the pictures or the sound cannot be decoded.
+    """
+    return read_sound(path, sample_rate_hz).samples
+
+
+def read_sound(path: str | Path, sample_rate_hz: int) -> Sound:
+    """`read_audio` with what was done to the samples."""
+    pictures = Source(path)
+    for _ in pictures:
+        pass
+    samples = np.zeros(round(pictures.duration_s * sample_rate_hz), np.float32)
+    sound = SimpleNamespace(damaged=pictures.damaged)
+    for start_s, run in _runs(path, sound):
+        _place(samples, _resample(run, sample_rate_hz), round((start_s - pictures.start_s) * sample_rate_hz))
+    gain = 1 / max(1.0, float(np.abs(samples).max(initial=0)))
+    return Sound(samples * np.float32(gain), gain, sound.damaged)
+
+
+def _runs(path: str | Path, note: Any) -> Iterator[tuple[Fraction, list[Any]]]:
+    """Stretches of audio frames of one format without a jump in time, each with the time it starts at."""
+    with open_media(path) as container:
+        stream = default_stream(container.streams.audio)
+        if stream is None:
+            raise NoAudio("it has no audio track")
+        start_s, end_s, run = Fraction(0), Fraction(0), []
+        for frame in decode(container, stream, note):
+            time_s = end_s if frame.pts is None else frame.pts * frame.time_base
+            if run and (abs(time_s - end_s) > JUMP_S or _format(frame) != _format(run[-1])):
+                yield start_s, run
+                run = []
+            if not run:
+                start_s = end_s = time_s
+            run.append(frame)
+            end_s += Fraction(frame.samples, frame.sample_rate)
+        if run:
+            yield start_s, run
+        elif note.damaged:
+            raise DecodeError("nothing of its audio track can be decoded")
+
+
+def _format(frame: av.AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _resample(run: list[Any], sample_rate_hz: int) -> NDArray[np.float32]:
+    # Without rematrix_maxval a stereo track is louder by 3 dB if its codec decodes to floats than if it decodes to integers.
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate_hz, options={"rematrix_maxval": "1.0"})
+    try:
+        pieces = [piece.to_ndarray()[0] for frame in (*run, None) for piece in resampler.resample(frame)]
+    except FFmpegError as error:
+        raise DecodeError(f"its audio track cannot be resampled ({error.strerror})") from None
+    return np.concatenate([np.zeros(0, np.float32), *pieces])
+
+
+def _place(samples: NDArray[np.float32], piece: NDArray[np.float32], at: int) -> None:
+    """Writes a piece at an index that may lie outside; what does not fit is left out."""
+    begin, end = max(at, 0), min(at + len(piece), len(samples))
+    if begin < end:
+        samples[begin:end] = piece[begin - at : end - at]

@@ -1,0 +1,206 @@
+"""Decoding a video to upright RGB frames at a fixed rate, by presentation time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.stream import Disposition
+from numpy.typing import NDArray
+
+HALF = Fraction(1, 2)
+
+
+class DecodeError(ValueError):
+    """Nothing can be decoded; the message is one sentence, without the path."""
+
+
+class Video(NamedTuple):
+    """Frames at a fixed rate."""
+
+    frames: NDArray[np.uint8]  # (t, h, w, 3) RGB, upright, square pixels
+    timestamps_s: NDArray[np.float64]  # (t,), from 0
+
+
+class Frame(NamedTuple):
+    """One frame of a `Video`; neighbours may share their pixels."""
+
+    pixels: NDArray[np.uint8]  # (h, w, 3)
+    timestamp_s: float
+
+
+class Picture:
+    """A decoded picture, converted only if it is shown."""
+
+    def __init__(self, decoded: av.VideoFrame, width: int, height: int) -> None:
+        self._decoded = decoded
+        self._size = {"width": width, "height": height}
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """Upright pixels (h, w, 3)."""
+        return turn_upright(self._decoded.reformat(**self._size, format="rgb24", interpolation="BICUBIC", threads=1).to_ndarray(), self._decoded)
+
+
+class Source:
+    """The pictures of a file's default video stream, and what is known of it once they have passed.
+
+    Attributes:
+        start_s: presentation time of the first picture.
+        damaged: whether something of the file did not decode.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.start_s = Fraction(0)
+        self.damaged = False
+        self._path = path
+        self._times_s: list[Fraction] = []
+        self._interval_s = Fraction(0)
+
+    def __iter__(self) -> Iterator[tuple[Picture, Fraction]]:
+        """Pictures in presentation order, each with the seconds since the first one.
+
+        Raises:
+            DecodeError: if there is no picture.
+        """
+        with open_media(self._path) as container:
+            stream = default_stream(container.streams.video)
+            if stream is None:
+                raise DecodeError("it has no video stream that can be decoded")
+            self._interval_s = 1 / Fraction(stream.guessed_rate or 25)
+            width, height = round(stream.width * (stream.sample_aspect_ratio or 1)), stream.height
+            for decoded in decode(container, stream, self):
+                if self._note_time(decoded):
+                    yield Picture(decoded, width, height), self._times_s[-1]
+        if not self._times_s:
+            raise DecodeError("its video stream holds no picture that can be decoded")
+
+    def _note_time(self, decoded: av.VideoFrame) -> bool:
+        """Whether the picture comes after the one before; a clock that stands still or runs back is a fault of the file."""
+        if not self._times_s:
+            self.start_s = (decoded.pts or 0) * decoded.time_base
+            self._interval_s = decoded.duration * decoded.time_base or self._interval_s
+            self._times_s.append(Fraction(0))
+            return True
+        last_s = self._times_s[-1]
+        time_s = last_s + self._interval_s if decoded.pts is None else decoded.pts * decoded.time_base - self.start_s
+        if time_s > last_s:
+            self._times_s.append(time_s)
+        return time_s > last_s
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Last time minus first plus the median interval; a single picture lasts as long as the file says."""
+        intervals = [later - earlier for earlier, later in pairwise(self._times_s)]
+        return self._times_s[-1] + median(intervals or [self._interval_s])
+
+
+class FrameStream:
+    """Frames of one video at a fixed rate, decoded while they are iterated; `source` is complete after the last one."""
+
+    def __init__(self, path: str | Path, fps: float) -> None:
+        self.source = Source(path)
+        self._fps = Fraction(fps)
+
+    def __iter__(self) -> Iterator[Frame]:
+        count, shown = 0, None
+        for picture, time_s in self.source:
+            # `shown` is the last picture before (k + 1/2) / fps for every k that the new one comes too late for.
+            while shown is not None and count + HALF <= time_s * self._fps:
+                yield Frame(shown.rgb, float(count / self._fps))
+                count += 1
+            shown = picture
+        for k in range(count, round(self.source.duration_s * self._fps)):
+            yield Frame(shown.rgb, float(k / self._fps))
+
+
+def iter_video(path: str | Path, fps: float) -> FrameStream:
+    """The frames of `read_video` as `Frame(pixels, timestamp_s)`, one after the other, in constant memory.
+
+    Raises (while iterated):
+        DecodeError: if nothing of the file can be decoded.
+    """
+    return FrameStream(path, fps)
+
+
+def read_video(path: str | Path, fps: float) -> Video:
+    """A whole video at exactly `fps`.
+
+    0 is the presentation time of the first picture, the duration is last minus first plus the median interval, there are
+    round(duration * fps) frames, and frame k shows the last picture with a time before (k + 1/2) / fps.
+
+    Returns:
+        Frames uint8 (t, h, w, 3), RGB, upright, square pixels, and their times k / fps. Damaged files give what decodes.
+
+    Raises:
+        DecodeError: if nothing of the file can be decoded, or it is too short for one frame.
+    """
+    frames = list(iter_video(path, fps))
+    if not frames:
+        raise DecodeError(f"it is too short for one frame at {fps} per second")
+    return Video(np.stack([frame.pixels for frame in frames]), np.array([frame.timestamp_s for frame in frames]))
+
+
+@contextmanager
+def open_media(path: str | Path) -> Iterator[Any]:
+    """An input container, closed at the end.
+
+    Raises:
+        DecodeError: if FFmpeg cannot make sense of the file.
+    """
+    try:
+        # Titles and comments in another encoding than UTF-8 are no reason to refuse a video.
+        container = av.open(str(path), metadata_errors="ignore")
+    except FFmpegError as error:
+        raise DecodeError(f"it cannot be opened as a video ({error.strerror})") from None
+    with container:
+        yield container
+
+
+def default_stream(streams: tuple[Any, ...]) -> Any | None:
+    """The stream marked as default, else the first; covers, and streams without a decoder, do not count."""
+    playable = [stream for stream in streams if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic]
+    return next((stream for stream in playable if stream.disposition & Disposition.default), playable[0] if playable else None)
+
+
+def decode(container: Any, stream: Any, note: Any) -> Iterator[Any]:
+    """Whatever of the stream decodes, on one thread; sets `note.damaged` where something does not."""
+    stream.codec_context.thread_count = 1
+    packets = container.demux(stream)
+    while (packet := _attempt(lambda: next(packets, None), note)) is not None:
+        for frame in _attempt(packet.decode, note) or []:
+            note.damaged |= frame.is_corrupt
+            yield frame
+    # The end of the file has drained the decoder already, unless reading broke off before it.
+    yield from _attempt(stream.decode, note) or []
+
+
+def _attempt(step: Any, note: Any) -> Any:
+    try:
+        return step()
+    except EOFError:
+        return None
+    except FFmpegError:
+        note.damaged = True
+        return None
+
+
+def turn_upright(pixels: NDArray[np.uint8], decoded: av.VideoFrame) -> NDArray[np.uint8]:
+    """Applies the display matrix, rotations by quarter turns and mirrorings alike.
+
+    The matrix is (a, b, u, c, d, v, x, y, w): the pixel at (x, y) is shown at (a x + c y, b x + d y).
+    """
+    matrix = decoded.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return pixels
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32)
+    if abs(int(b)) > abs(int(a)):
+        pixels, a, d = pixels.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -1,0 +1,82 @@
+"""What decides whether a result is current: the settings a rule reads and the code it runs. Standard library only."""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+ENVS = SCRIPTS.parents[1] / "envs"
+CHANGES_NO_NUMBER = {"blemore/job.py"}
+
+
+def pick(config: Mapping[str, Any], block: str, names: Iterable[str]) -> dict[str, Any]:
+    """The named settings of a dotted block, keys sorted at every depth.
+
+    Snakemake compares params by their printed form, so the order must not vary.
+
+    Raises:
+        KeyError: if the block or one of the names is not configured.
+    """
+    for key in block.split("."):
+        config = config[key]
+    return {name: _ordered(config[name]) for name in sorted(names)}
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value
+
+
+def fingerprint(script: str, env: str) -> dict[str, str]:
+    """Digest of a script, of every project module that it reaches, and of the environment it runs in.
+
+    Snakemake sees an edit of the script alone, not of what the script imports.
+
+    Args:
+        script: file name under `workflow/scripts`.
+        env: name of the environment, `envs/{env}.yaml`.
+    """
+    found = {path.relative_to(SCRIPTS).as_posix(): digest(path) for path in reached(SCRIPTS / script)}
+    environment = (line.split("#")[0].rstrip() for line in (ENVS / f"{env}.yaml").read_text().splitlines())
+    found[f"envs/{env}.yaml"] = _short("\n".join(line for line in environment if line))
+    return {name: found[name] for name in sorted(found) if name not in CHANGES_NO_NUMBER}
+
+
+def reached(script: Path) -> set[Path]:
+    """The script and all project modules that it imports, directly or not; packages' `__init__` included."""
+    waiting, found = [script], set()
+    while waiting:
+        source = waiting.pop()
+        if source not in found:
+            found.add(source)
+            waiting += _project_imports(source)
+    return found
+
+
+@cache
+def _project_imports(source: Path) -> list[Path]:
+    tree = ast.parse(source.read_text())
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    names = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    parts = [name.split(".") for name in names]
+    candidates = [SCRIPTS.joinpath(*part[:depth]) for part in parts for depth in range(1, len(part) + 1)]
+    return [file for path in candidates for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+
+
+@cache
+def digest(source: Path) -> str:
+    """Digest of what the code does: comments, docstrings and formatting do not count."""
+    tree = ast.parse(source.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return _short(ast.unparse(tree))
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,191 @@
+"""Stores of features and probabilities: a Zarr group, and beside it a manifest of its content."""
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from blemore.job import BadInput
+
+SCHEMA_VERSION = 1
+ROWS_PER_CHUNK = 64
+STATUSES = ("ok", "no_face", "no_audio", "too_short", "decode_error", "api_error", "missing", "partial")
+OK, NO_FACE, NO_AUDIO, TOO_SHORT, DECODE_ERROR, API_ERROR, MISSING, PARTIAL = range(8)
+USABLE = (OK, PARTIAL)
+FAILED = (DECODE_ERROR, API_ERROR, MISSING)
+
+
+class Features(NamedTuple):
+    """One vector per clip; rows whose status is not ok or partial are NaN."""
+
+    embedding: NDArray[np.float32]  # (clip, feature)
+    clip: list[str]
+    status: NDArray[np.uint8]  # (clip,)
+    actor: list[str]
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    n_frames: NDArray[np.int64]
+
+
+class Probabilities(NamedTuple):
+    """Predictions of one head for one fold, and the part that each clip had in it."""
+
+    probability: NDArray[np.float32]  # (clip, emotion); NaN where the features are
+    clip: list[str]
+    split: list[str]  # train, inner, scored, test
+    logit: NDArray[np.float32]
+
+
+def manifest_path(store: str | Path) -> Path:
+    """`x.zarr`, `x.h5` or a folder `x` -> `x.json`, the manifest beside it."""
+    store = Path(store)
+    return store.parent / (store.name.removesuffix(".zarr").removesuffix(".h5") + ".json")
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Equal content gives equal bytes; the file is whole or absent, never half-written."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    with open(partial, "w") as file:
+        file.write(json.dumps(content, sort_keys=True, indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def read_manifest(store: str | Path) -> dict[str, Any]:
+    """The manifest of a store.
+
+    Raises:
+        BadInput: if it is absent or unreadable: then the store is not known to be whole.
+    """
+    path = manifest_path(store)
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read ({error}), so {store} is not known to be whole; delete both and run again.") from None
+
+
+def write_manifest(store: str | Path, content_sha256: str, clips: Sequence[str], statuses: Iterable[int], **more: Any) -> None:
+    """Writes the manifest that makes a store count as finished: content only, no time, no place."""
+    names = [STATUSES[status] for status in statuses]
+    counts = {name: names.count(name) for name in STATUSES if name in names}
+    write_json(manifest_path(store), {"schema_version": SCHEMA_VERSION, "content_sha256": content_sha256, "clips": list(clips), "status_counts": counts, **more})
+
+
+def content_digest(arrays: Mapping[str, NDArray | list[str]]) -> str:
+    """SHA-256 over names, types, shapes and values; byte order and the bits of a NaN do not count."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        values = arrays[name]
+        if isinstance(values, list):
+            described, data = "strings", json.dumps(values).encode()
+        else:
+            canonical = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+            if canonical.dtype.kind == "f":
+                canonical = np.where(np.isnan(canonical), np.array(np.nan, canonical.dtype), canonical)
+            described, data = canonical.dtype.str, canonical.tobytes()
+        total.update(json.dumps([name, described, list(np.shape(values)), len(data)]).encode())
+        total.update(data)
+    return total.hexdigest()
+
+
+def write_features(store: str | Path, features: Features, attributes: Mapping[str, Any]) -> None:
+    """Writes a feature store and, last, its manifest.
+
+    Args:
+        attributes: what determines the numbers, from `provenance`.
+
+    Raises:
+        ValueError: if lengths differ, an id occurs twice, a failed row holds numbers or a good one is not finite.
+    """
+    usable = np.isin(features.status, USABLE)
+    if len(set(features.clip)) != len(features.clip) or any(len(field) != len(features.clip) for field in features):
+        raise ValueError(f"{store}: fields of different lengths or repeated clip ids")
+    if not np.isfinite(features.embedding[usable]).all() or not np.isnan(features.embedding[~usable]).all():
+        raise ValueError(f"{store}: rows that are ok must be finite, all others NaN")
+    dimensions = {"embedding": ("clip", "feature")}
+    digest = _write_group(store, features._asdict(), dimensions, attributes)
+    write_manifest(store, digest, features.clip, features.status, shape=list(features.embedding.shape))
+
+
+def read_features(path: str | Path) -> Features:
+    """Embeddings, clip ids, status and the rest of a feature store.
+
+    Raises:
+        BadInput: if the store does not hold what its manifest says.
+    """
+    return Features(**_read_checked(path, Features._fields))
+
+
+def write_probabilities(store: str | Path, rows: Probabilities, emotions: Sequence[str], attributes: Mapping[str, Any]) -> None:
+    """Writes the predictions of one encoder, head and fold, and, last, the manifest."""
+    dimensions = {"probability": ("clip", "emotion"), "logit": ("clip", "emotion"), "emotion": ("emotion",)}
+    digest = _write_group(store, {**rows._asdict(), "emotion": list(emotions)}, dimensions, attributes)
+    statuses = np.where(np.isfinite(rows.probability).all(1), OK, MISSING)
+    write_manifest(store, digest, rows.clip, statuses, shape=list(rows.probability.shape))
+
+
+def read_probabilities(path: str | Path) -> Probabilities:
+    """Predictions as written; refuses a store that does not match its manifest, like `read_features`."""
+    arrays = _read_checked(path, (*Probabilities._fields, "emotion"))
+    return Probabilities(**{name: arrays[name] for name in Probabilities._fields})
+
+
+def read_attributes(path: str | Path) -> dict[str, Any]:
+    """What determined the numbers of a Zarr store."""
+    return dict(zarr.open_group(path, mode="r").attrs)
+
+
+def _write_group(store: str | Path, arrays: Mapping[str, Any], dimensions: Mapping[str, tuple[str, ...]], attributes: Mapping[str, Any]) -> str:
+    manifest_path(store).unlink(missing_ok=True)
+    shutil.rmtree(store, ignore_errors=True)
+    group = zarr.open_group(store, mode="w", attributes=dict(attributes))
+    for name, values in arrays.items():
+        data = np.array(values, dtype=np.dtypes.StringDType()) if isinstance(values, list) else values
+        chunks = (max(1, min(ROWS_PER_CHUNK, len(data))), *(max(1, n) for n in data.shape[1:]))
+        array = group.create_array(name, shape=data.shape, dtype=data.dtype, chunks=chunks, dimension_names=dimensions.get(name, ("clip",)))
+        array[...] = data
+    with warnings.catch_warnings():
+        # Consolidated metadata keeps xarray from listing the folder, where Snakemake's time stamp would make it warn.
+        warnings.filterwarnings("ignore", message="Consolidated metadata")
+        zarr.consolidate_metadata(group.store)
+    return content_digest({name: values for name, values in arrays.items()})
+
+
+def _read_checked(path: str | Path, names: Iterable[str]) -> dict[str, Any]:
+    manifest = read_manifest(path)
+    try:
+        group = zarr.open_group(path, mode="r")
+        arrays = {name: _plain(group[name][...]) for name in names}
+    except Exception as error:
+        raise BadInput(f"{path} is damaged ({type(error).__name__}: {error}); delete it and its manifest and run again.") from error
+    if content_digest(arrays) != manifest["content_sha256"]:
+        raise BadInput(f"{path} does not hold what its manifest {manifest_path(path)} says; delete both and run again.")
+    return arrays
+
+
+def _plain(values: NDArray) -> NDArray | list[str]:
+    return values if values.dtype.kind in "iufb" else [str(value) for value in values]
+
+
+def provenance(params: Any, inputs: Mapping[str, str | Path], packages: Iterable[str], **more: Any) -> dict[str, Any]:
+    """What determines the numbers of a store: settings, code, content of the inputs, versions.
+
+    Args:
+        params: the rule's params, with `cfg` and `code`.
+        inputs: name -> manifest of each store that was read; its content digest is kept, its path is not.
+        packages: distributions whose version can change the result.
+        more: seed, model id, revision, SHA-256 of the weights.
+    """
+    digests = {name: read_manifest(path)["content_sha256"] for name, path in inputs.items()}
+    return {"settings": params.cfg, "code": params.code, "inputs": digests, "packages": {name: version(name) for name in sorted(packages)}, **more}

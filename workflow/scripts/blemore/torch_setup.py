@@ -1,0 +1,15 @@
+"""One thread and one seed: thread count and algorithm choice change bits."""
+
+import torch
+
+
+def deterministic(seed: int = 0) -> None:
+    """Makes torch give the same bits for the same input on the same machine."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True)
+
+
+def resolve_device(device: str) -> str:
+    """`auto` is the GPU where there is one."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

@@ -1,0 +1,20 @@
+"""The weights of one encoder: fetched where they are absent, and described by their SHA-256."""
+
+from typing import TYPE_CHECKING
+
+from blemore.features.weights import describe, fetch
+from blemore.job import run
+from blemore.stores import write_json
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(snakemake) -> None:
+    cfg = snakemake.params.cfg
+    folder = fetch(cfg["model"], cfg["revision"], snakemake.params.runtime["weights"])
+    write_json(snakemake.output.description, {"sha256": describe(folder)})
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

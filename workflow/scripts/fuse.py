@@ -1,0 +1,96 @@
+"""Weights, thresholds, scores and decisions of one ensemble."""
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from blemore.data.labels import has_labels, percentages
+from blemore.data.sheet import read_checked_sheet
+from blemore.fusion.predictions import columns, scored_predictions, test_predictions, write_table
+from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, evaluate_all, measure, trivial_baselines
+from blemore.job import run
+from blemore.stores import content_digest, manifest_path, provenance, write_json
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(snakemake) -> None:
+    sheet = read_checked_sheet(snakemake.input.sheet)
+    train, test = sheet[sheet["split"] == "train"], sheet[sheet["split"] == "test"]
+    stores = _stores(snakemake, sorted(int(fold) for fold in train["fold"].unique()))
+    scored = np.array([scored_predictions(folds, train) for folds, _ in stores.values()])
+    predicted = np.array([test_predictions(of_test, test["filename"]) for _, of_test in stores.values()])
+
+    data = OutOfFold(scored, percentages(train), train["fold"].to_numpy(int), train["video_id"].to_numpy(str))
+    epochs_on_scored_fold = snakemake.params.classify["early_stopping"] == "paper"
+    evaluations, fusion = evaluate_all(data, snakemake.params.cfg, epochs_on_scored_fold)
+    fused, decisions = fusion.decide(predicted)
+    write_table(snakemake.output.decisions, _decisions(train, data, evaluations))
+    ids = {"clip": test["filename"], "video": test["video"]}
+    write_table(snakemake.output.test_decisions, pd.DataFrame(ids | columns("probability", fused) | columns("decision", decisions)))
+
+    counts = {"scored": _counts(list(stores), scored), "test": _counts(list(stores), predicted)}
+    scores = {
+        "ensemble": snakemake.wildcards.ensemble,
+        "members": list(stores),
+        "epochs_chosen_on_scored_fold": epochs_on_scored_fold,
+        "protocols": {name: evaluation.block for name, evaluation in evaluations.items()},
+        "baselines": trivial_baselines(data.truth),
+        "chosen": _chosen(fusion),
+        "test": _test_scores(test, decisions),
+        "clips": counts,
+        "provenance": _provenance(snakemake, stores, train, data),
+    }
+    write_json(snakemake.output.scores, scores)
+
+
+def _stores(snakemake, folds: list[int]) -> dict[str, tuple[dict[int, str], list[str]]]:
+    """Member -> its store of each fold, and the stores that its test predictions are the mean of."""
+    members = [f"{encoder}/{head}" for encoder, head in snakemake.params.members]
+    paths = dict(zip(product(members, folds), snakemake.input.stores, strict=True))
+    of_folds = {member: {fold: paths[member, fold] for fold in folds} for member in members}
+    if snakemake.params.classify["test_prediction"] == "retrained":
+        return {member: (of_folds[member], [store]) for member, store in zip(members, snakemake.input.retrained, strict=True)}
+    return {member: (of_folds[member], list(of_folds[member].values())) for member in members}
+
+
+def _decisions(train: pd.DataFrame, data: OutOfFold, evaluations: dict[str, Evaluation]) -> pd.DataFrame:
+    """Per clip the truth, the probabilities fused by the nested weights, and what two protocols decide."""
+    nested, paper = evaluations["nested"], evaluations["paper"]
+    ids = {"clip": train["filename"], "fold": train["fold"], "actor": train["video_id"]}
+    outcome = columns("truth", data.truth) | columns("probability", nested.fused) | columns("nested", nested.decisions) | columns("paper", paper.decisions)
+    return pd.DataFrame(ids | outcome)
+
+
+def _chosen(fusion: Fusion) -> dict[str, Any]:
+    """What the test clips are decided by, chosen on all out-of-fold predictions."""
+    return {"weights": fusion.weights.tolist(), "alpha": fusion.thresholds.alpha, "beta": fusion.thresholds.beta}
+
+
+def _counts(members: list[str], probabilities: NDArray[np.float64]) -> dict[str, Any]:
+    """How many clips there are, how many each member has nothing for, and how many no member has anything for."""
+    absent = np.isnan(probabilities).any(axis=2)
+    return {"total": absent.shape[1], "missing": dict(zip(members, absent.sum(axis=1).tolist(), strict=True)), "guessed": int(absent.all(axis=0).sum())}
+
+
+def _test_scores(test: pd.DataFrame, decisions: NDArray[np.int8]) -> dict[str, Any] | None:
+    """Scores of the test clips that have labels, which nothing was chosen by; None where there are none."""
+    labelled = has_labels(test)
+    if not labelled.any():
+        return None
+    return measure(decisions[labelled], percentages(test[labelled])) | {"n_clips": int(labelled.sum())}
+
+
+def _provenance(snakemake, stores: dict[str, tuple[dict[int, str], list[str]]], train: pd.DataFrame, data: OutOfFold) -> dict[str, Any]:
+    labels = content_digest({"clip": train["filename"].tolist(), "actor": data.actor.tolist(), "fold": data.fold, "truth": data.truth})
+    inputs = {f"{member}/fold{fold}": manifest_path(store) for member, (folds, _) in stores.items() for fold, store in folds.items()}
+    inputs |= {f"{member}/test": manifest_path(of_test[0]) for member, (_, of_test) in stores.items() if len(of_test) == 1}
+    return provenance(snakemake.params, inputs, ("numpy", "scipy"), classify=snakemake.params.classify, labels_sha256=labels)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

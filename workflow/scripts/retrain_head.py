@@ -1,0 +1,37 @@
+"""One head of one encoder on all labelled clips, for as many epochs as its folds took, to predict the test clips."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from blemore.classify.data import align
+from blemore.classify.splits import TEST, TRAIN
+from blemore.classify.training import epochs_of, save_head, save_history, train_and_predict
+from blemore.data.labels import EMOTIONS
+from blemore.data.sheet import read_checked_sheet
+from blemore.fusion.thresholds import best_grid_score
+from blemore.job import run
+from blemore.stores import provenance, read_features, write_probabilities
+from blemore.torch_setup import deterministic
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(snakemake) -> None:
+    cfg, recipe = snakemake.params.cfg, snakemake.params.recipe[snakemake.wildcards.head]
+    deterministic()
+    sheet = read_checked_sheet(snakemake.input.sheet)
+    data = align(sheet, read_features(snakemake.input.store), np.where(sheet["split"] == "test", TEST, TRAIN))
+    epochs = epochs_of([json.loads(Path(path).read_text()) for path in snakemake.input.histories])
+    rows, members, scaler = train_and_predict(data, cfg, recipe, best_grid_score, epochs)
+    save_head(snakemake.output.head, members, scaler)
+    save_history(snakemake.output.history, members)
+    attributes = provenance(snakemake.params, {"features": snakemake.input.manifest}, ("numpy", "scikit-learn", "torch"), recipe=recipe)
+    write_probabilities(snakemake.output.store, rows, EMOTIONS, attributes)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,33 @@
+"""One head of one encoder for one fold: training and all predictions."""
+
+from typing import TYPE_CHECKING
+
+from blemore.classify.data import align
+from blemore.classify.splits import split_clips
+from blemore.classify.training import save_head, save_history, train_and_predict
+from blemore.data.labels import EMOTIONS
+from blemore.data.sheet import read_checked_sheet
+from blemore.fusion.thresholds import best_grid_score
+from blemore.job import run
+from blemore.stores import provenance, read_features, write_probabilities
+from blemore.torch_setup import deterministic
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(snakemake) -> None:
+    cfg, recipe = snakemake.params.cfg, snakemake.params.recipe[snakemake.wildcards.head]
+    deterministic()
+    sheet = read_checked_sheet(snakemake.input.sheet)
+    part = split_clips(sheet, int(snakemake.wildcards.fold), cfg["early_stopping"])
+    data = align(sheet, read_features(snakemake.input.store), part)
+    rows, members, scaler = train_and_predict(data, cfg, recipe, best_grid_score)
+    save_head(snakemake.output.head, members, scaler)
+    save_history(snakemake.output.history, members)
+    attributes = provenance(snakemake.params, {"features": snakemake.input.manifest}, ("numpy", "scikit-learn", "torch"), recipe=recipe)
+    write_probabilities(snakemake.output.store, rows, EMOTIONS, attributes)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
