@@ -83,14 +83,13 @@ def _sway(n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def embed(frames: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """(t, 1024), rows of norm 1: a fixed random projection of the frames' middle, grey and small.
+    """(t, 1024): a fixed random projection of what has changed in the frames' middle since the first one, grey and small.
 
-    It stands for ImageBind, and sees nothing but pixels.
+    It stands for ImageBind, and sees nothing but pixels. Without the difference, who it is would drown what is shown.
     """
     small = np.stack([_middle(frame) for frame in frames])
     # einsum does not go through BLAS, whose threads would decide the last bits.
-    projected = np.einsum("tp,pe->te", small - small.mean(axis=1, keepdims=True), _projection())
-    return (projected / np.linalg.norm(projected, axis=1, keepdims=True)).astype(np.float32)
+    return np.einsum("tp,pe->te", small - small[0], _projection()).astype(np.float32)
 
 
 def _middle(frame: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -7,7 +7,8 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from snakemake.exceptions import WorkflowError
 
 from blemore import configuration
-from blemore.data.catalogue import missing_videos_paragraph, read_catalogue
+from blemore.data import validation
+from blemore.data.catalogue import Catalogue, missing_videos_paragraph
 from blemore.features import readiness
 from blemore.job import BadInput
 from blemore.settings import fingerprint, pick
@@ -24,14 +25,16 @@ def say(call, *arguments):
 if workflow.is_main_process:
     say(configuration.validate, config)
 
-TARGETS_WITHOUT_DATA = {"check", "weights"}
-WITHOUT_DATA = bool(workflow.dag_settings.targets) and set(workflow.dag_settings.targets) <= TARGETS_WITHOUT_DATA
+CATALOGUE = Catalogue(config["data"])
+# Snakemake does not tell its targets while it parses, and these two must work where there are no data yet.
+WITHOUT_DATA = any(argument.split(":")[0] in ("check", "weights") for argument in sys.argv)
 
 if WITHOUT_DATA:
     ENCODERS, FOLDS, SHARDS, ENSEMBLES = config["encoders"], [], [], {}
 else:
-    CATALOGUE = say(read_catalogue, config["data"])
-    SHARDS, FOLDS = CATALOGUE.shards, CATALOGUE.folds
+    SHARDS, FOLDS = say(lambda: CATALOGUE.shards), CATALOGUE.folds
+    if workflow.is_main_process:
+        say(validation.validate, CATALOGUE)
     ENCODERS = say(readiness.select_encoders, config, CATALOGUE)
     ENSEMBLES = say(configuration.active_ensembles, config, ENCODERS)
 

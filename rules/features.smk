@@ -85,6 +85,7 @@ rule embed_prosody:
     params:
         cfg=settings("features.{encoder}", "f0_max_hz", "f0_min_hz", "hop_s", "segments"),
         code=fingerprint("embed_prosody.py", env="plain"),
+        audio=settings("media.audio", "sample_rate_hz"),
         actors=shard_actors,
     script:
         "../workflow/scripts/embed_prosody.py"

@@ -18,7 +18,9 @@ def retrained_stores(pattern):
 
 rule fuse:
     input:
-        manifests=member_stores("results/probabilities/{encoder}/{head}/fold{fold}.json"),
+        manifests=member_stores(
+            "results/probabilities/{encoder}/{head}/fold{fold}.json"
+        ),
         stores=ancient(
             member_stores("results/probabilities/{encoder}/{head}/fold{fold}.zarr")
         ),

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from blemore.data.labels import has_labels, percentages
 from blemore.data.sheet import read_checked_sheet
-from blemore.fusion.predictions import columns, scored_predictions, test_predictions, write_table
+from blemore.fusion.predictions import columns, mean_predictions, scored_predictions, write_table
 from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, evaluate_all, measure, trivial_baselines
 from blemore.job import run
-from blemore.stores import content_digest, manifest_path, provenance, write_json
+from blemore.stores import content_digest, provenance, write_json
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -23,7 +23,7 @@ def main(snakemake) -> None:
     train, test = sheet[sheet["split"] == "train"], sheet[sheet["split"] == "test"]
     stores = _stores(snakemake, sorted(int(fold) for fold in train["fold"].unique()))
     scored = np.array([scored_predictions(folds, train) for folds, _ in stores.values()])
-    predicted = np.array([test_predictions(of_test, test["filename"]) for _, of_test in stores.values()])
+    predicted = np.array([mean_predictions(of_test, test["filename"]) for _, of_test in stores.values()])
 
     data = OutOfFold(scored, percentages(train), train["fold"].to_numpy(int), train["video_id"].to_numpy(str))
     epochs_on_scored_fold = snakemake.params.classify["early_stopping"] == "paper"
@@ -87,8 +87,8 @@ def _test_scores(test: pd.DataFrame, decisions: NDArray[np.int8]) -> dict[str, A
 
 def _provenance(snakemake, stores: dict[str, tuple[dict[int, str], list[str]]], train: pd.DataFrame, data: OutOfFold) -> dict[str, Any]:
     labels = content_digest({"clip": train["filename"].tolist(), "actor": data.actor.tolist(), "fold": data.fold, "truth": data.truth})
-    inputs = {f"{member}/fold{fold}": manifest_path(store) for member, (folds, _) in stores.items() for fold, store in folds.items()}
-    inputs |= {f"{member}/test": manifest_path(of_test[0]) for member, (_, of_test) in stores.items() if len(of_test) == 1}
+    inputs = {f"{member}/fold{fold}": store for member, (folds, _) in stores.items() for fold, store in folds.items()}
+    inputs |= {f"{member}/test": of_test[0] for member, (_, of_test) in stores.items() if len(of_test) == 1}
     return provenance(snakemake.params, inputs, ("numpy", "scipy"), classify=snakemake.params.classify, labels_sha256=labels)
 
 

@@ -25,7 +25,7 @@ def main(snakemake) -> None:
     rows, members, scaler = train_and_predict(data, cfg, recipe, best_grid_score)
     save_head(snakemake.output.head, members, scaler)
     save_history(snakemake.output.history, members)
-    attributes = provenance(snakemake.params, {"features": snakemake.input.manifest}, ("numpy", "scikit-learn", "torch"), recipe=recipe)
+    attributes = provenance(snakemake.params, {"features": snakemake.input.store}, ("numpy", "scikit-learn", "torch"), recipe=recipe)
     write_probabilities(snakemake.output.store, rows, EMOTIONS, attributes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-TARGETS = frozenset("all check weights media features classifiers fusion report submission predict gemini_estimate validate shards".split())
+TARGETS = {"all", "check", "weights", "media", "features", "classifiers", "fusion", "report", "submission", "predict", "gemini_estimate", "validate", "shards"}
 OWN_HEAD = "own"  # of encoders that are fine-tuned
 KINDS = (("features", "encoder"), ("classify.heads", "head"))
 WAV2VEC2_HZ = 16000

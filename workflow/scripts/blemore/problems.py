@@ -11,7 +11,15 @@ from blemore.job import BadInput
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 SHOWN = 20
-TYPE_NAMES = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false", "null": "null", "array": "a list", "object": "a block"}
+TYPE_NAMES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+    "array": "a list",
+    "object": "a block",
+}
 
 
 def refuse(problems: Sequence[str], where: str) -> None:

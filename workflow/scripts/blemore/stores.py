@@ -183,7 +183,7 @@ def provenance(params: Any, inputs: Mapping[str, str | Path], packages: Iterable
 
     Args:
         params: the rule's params, with `cfg` and `code`.
-        inputs: name -> manifest of each store that was read; its content digest is kept, its path is not.
+        inputs: name -> each store that was read; the content digest of its manifest is kept, its path is not.
         packages: distributions whose version can change the result.
         more: seed, model id, revision, SHA-256 of the weights.
     """

@@ -33,7 +33,7 @@ COLUMNS = (
 DESCRIPTIVE = ("gender", "version", "intensity_level", "situation")  # may be absent
 SPLITS = ("train", "train_only", "test")
 SETTINGS = ("root", "train_sheet", "train_videos", "test_sheet", "test_videos", "train_only", "only_actors", "buckets", "folds", "made_folds")
-VIDEO_EXTENSIONS = frozenset(".mov .mp4 .m4v .avi .mkv .webm .mpg .mpeg .m2v .wmv .flv .ogv .3gp .3g2 .mts .m2ts .ts .mxf .vob .divx .asf .f4v .qt".split())
+VIDEO_EXTENSIONS = {"mov", "mp4", "m4v", "avi", "mkv", "webm", "mpg", "mpeg", "wmv", "flv", "ogv", "3gp", "mts", "m2ts", "ts", "mxf", "vob"}
 DEFAULT_EXTENSION = ".mov"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 NAME_RULE = "1 to 100 letters, digits, '_', '.' and '-', the first a letter or digit"
@@ -129,15 +129,9 @@ class Catalogue:
 
 
 def existing_sheets(data: Mapping[str, Any]) -> list[Path]:
-    """The sheets that are read; the test sheet only where it exists."""
-    test = [sheet for sheet in [test_sheet(data)] if sheet]
-    return [Path(data["root"]) / name for name in [data["train_sheet"], *(more["sheet"] for more in data["train_only"])]] + test
-
-
-def test_sheet(data: Mapping[str, Any]) -> Path | None:
-    """The test sheet, None where the files in `test_videos` stand for it."""
-    path = Path(data["root"]) / data["test_sheet"] if data["test_sheet"] else None
-    return path if path and path.is_file() else None
+    """The sheets that are read. The test sheet only where it exists: else the files in `test_videos` stand for it."""
+    named = [(split, Path(data["root"]) / sheet) for split, sheet, _ in _sources(data) if sheet]
+    return [path for split, path in named if split != "test" or path.is_file()]
 
 
 def shard_of(clip: str, actor: str, buckets: int) -> str:
@@ -145,25 +139,24 @@ def shard_of(clip: str, actor: str, buckets: int) -> str:
     return actor or f"bucket_{int(hashlib.sha256(clip.encode()).hexdigest(), 16) % buckets:02d}"
 
 
-def find_videos(root: str | Path, patterns: Iterable[str]) -> dict[str, list[Path]]:
+def find_videos(root: str | Path, patterns: Iterable[str]) -> dict[str, list[str]]:
     """Clip id -> the video files of that name, in all folders that match; more than one is for the caller to refuse."""
     videos = defaultdict(list)
-    folders = {folder for pattern in patterns for folder in glob.glob(os.path.join(glob.escape(str(root)), pattern))}
-    for folder in sorted(folder for folder in folders if os.path.isdir(folder)):
+    # Path.glob takes neither "." nor an absolute pattern.
+    folders = {Path(root, match) for pattern in patterns for match in glob.glob(pattern, root_dir=root)}  # noqa: PTH207
+    for folder in sorted(folder for folder in folders if folder.is_dir()):
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file())
-        for stem, extension in map(os.path.splitext, names):
-            if extension.lower() in VIDEO_EXTENSIONS:
-                videos[stem].append(Path(folder, stem + extension))
+            files = sorted((entry.name, entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_file())
+        for name, path in files:
+            if stem := video_stem(name):
+                videos[stem].append(path)
     return dict(videos)
 
 
-def _arrays_in(root: str | Path, folder: str | None) -> dict[str, tuple[str, int]]:
-    path = os.path.join(root, folder) if folder else ""
-    if not os.path.isdir(path):
-        return {}
-    with os.scandir(path) as entries:
-        return {entry.name.removesuffix(".npy"): (entry.path, entry.stat().st_size) for entry in entries if entry.name.endswith(".npy") and entry.is_file()}
+def video_stem(name: str) -> str:
+    """The name of a video file without its extension, "" for other files; the case of the extension does not count."""
+    stem, _, extension = name.rpartition(".")
+    return stem if extension.lower() in VIDEO_EXTENSIONS else ""
 
 
 def missing_videos_paragraph(data: Mapping[str, Any]) -> str:
@@ -179,6 +172,14 @@ def _missing_paragraph(what: str, setting: str, data: Mapping[str, Any]) -> str:
     )
 
 
+def _arrays_in(root: str | Path, folder: str | None) -> dict[str, tuple[str, int]]:
+    path = Path(root, folder) if folder else None
+    if not path or not path.is_dir():
+        return {}
+    with os.scandir(path) as entries:
+        return {entry.name.removesuffix(".npy"): (entry.path, entry.stat().st_size) for entry in entries if entry.name.endswith(".npy") and entry.is_file()}
+
+
 def _sources(data: Mapping[str, Any]) -> Iterator[tuple[str, str | None, list[str]]]:
     yield "train", data["train_sheet"], data["train_videos"]
     for more in data["train_only"]:
@@ -192,7 +193,7 @@ def _clips_of(split: str, sheet: str | None, patterns: list[str], data: Mapping[
     if path and path.is_file():
         rows = list(read_rows(path, _required(split, data["folds"])))
     elif split == "test":
-        rows = [_Row(dict.fromkeys(COLUMNS, "") | {"filename": stem}, str(files[0])) for stem, files in videos.items()]
+        rows = [_Row(dict.fromkeys(COLUMNS, "") | {"filename": stem}, files[0]) for stem, files in videos.items()]
     else:
         raise BadInput(_missing_paragraph(f"the sheet {path} is no file", "train_sheet" if split == "train" else "train_only", data))
     clips = [_clip(split, row, where, videos, data) for row, where in rows]
@@ -221,11 +222,12 @@ def read_rows(path: Path, required: Iterable[str] = ("filename",)) -> Iterator[_
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header, required)
+        empty, line = dict.fromkeys(COLUMNS, ""), f"{path} line"
         for cells in reader:
             if len(cells) not in (0, len(header)):
-                raise BadInput(f"{path} line {reader.line_num} has {len(cells)} cells where the header has {len(header)}; quote values that hold a comma.")
+                raise BadInput(f"{line} {reader.line_num} has {len(cells)} cells where the header has {len(header)}; quote values that hold a comma.")
             if cells:
-                yield _Row(dict.fromkeys(COLUMNS, "") | {name: cell.strip() for name, cell in zip(header, cells)}, f"{path} line {reader.line_num}")
+                yield _Row(empty | dict(zip(header, map(str.strip, cells))), f"{line} {reader.line_num}")
     except csv.Error as error:
         raise BadInput(f"{path} line {reader.line_num} is not CSV ({error}); save it again as comma-separated CSV UTF-8.") from None
 
@@ -242,16 +244,15 @@ def _check_header(path: Path, header: list[str], required: Iterable[str]) -> Non
     refuse(problems, str(path))
 
 
-def _clip(split: str, row: dict[str, str], where: str, videos: Mapping[str, list[Path]], data: Mapping[str, Any]) -> Clip:
-    stem, extension = os.path.splitext(row["filename"])
-    name = stem if extension.lower() in VIDEO_EXTENSIONS else row["filename"]
-    actor, video = row["video_id"], videos.get(name, [None])[0]
+def _clip(split: str, row: dict[str, str], where: str, videos: Mapping[str, list[str]], data: Mapping[str, Any]) -> Clip:
+    name, actor = video_stem(row["filename"]) or row["filename"], row["video_id"]
+    video = Path(videos[name][0]) if name in videos else None
     in_sheet = split == "train" and data["folds"] == "sheet" and FOLD.fullmatch(row["fold"])
-    fold, size_bytes = int(float(row["fold"])) if in_sheet else None, os.stat(video).st_size if video else None
+    fold, size_bytes = int(float(row["fold"])) if in_sheet else None, video.stat().st_size if video else None
     return Clip(name, actor, split, fold, shard_of(name, actor, data["buckets"]), video, size_bytes, row | {"filename": name}, where)
 
 
-def _name_problems(clip: Clip, videos: Mapping[str, list[Path]]) -> Iterator[str]:
+def _name_problems(clip: Clip, videos: Mapping[str, list[str]]) -> Iterator[str]:
     if not NAME.fullmatch(clip.clip):
         yield f"{clip.where}: filename {clip.clip!r} cannot name files; it must be {NAME_RULE}."
     if clip.actor and not NAME.fullmatch(clip.actor):

@@ -60,7 +60,7 @@ def _text(fold: int | None) -> str:
 
 def _schema_problems(clip: Clip, rows: Any, properties: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
     has_fold = clip.split == "train" and data["folds"] == "sheet"
-    instance = {name: _value(name, cell) for name, cell in clip.row.items() if has_fold or name != "fold"}
+    instance = {name: _value(name, cell) for name, cell in clip.row.items()} | ({} if has_fold else {"fold": None})
     columns = {str(error.path[0]): None for error in rows.iter_errors(instance)}
     return [f"{name} is {clip.row[name]!r}; it must be {expectation(properties[name]).replace('null', 'empty')}." for name in columns]
 

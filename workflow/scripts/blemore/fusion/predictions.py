@@ -33,7 +33,7 @@ def scored_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame) ->
     return predictions
 
 
-def test_predictions(stores: Sequence[str | Path], clips: Sequence[str]) -> NDArray[np.float64]:
+def mean_predictions(stores: Sequence[str | Path], clips: Sequence[str]) -> NDArray[np.float64]:
     """The mean prediction of the test clips over the stores of one encoder and head; (n, 6), NaN where it has nothing."""
     return np.mean([rows_of(store, "test", clips) for store in stores], axis=0)
 

@@ -92,8 +92,8 @@ def search_weights(
     """Weights of the encoders.
 
     `greedy` is ensemble selection with replacement (Caruana et al. 2004, ICML): starting from nothing, it adds the encoder that
-    helps most, `picks` times, and takes the first best of the ensembles passed; the weights are its shares. This is bagged
-    (section 2.3 there, here over actors): the mean over `bags` draws of as many actors, with replacement.
+    helps most, `picks` times, and takes the first best of the ensembles passed; the weights are its shares. This is bagged,
+    there over encoders and here over actors: the mean over `bags` draws of as many actors, with replacement.
     What it maximises is the best Score on the official grid, with one pair of thresholds for all clips and ACC_P and ACC_S
     averaged over `folds`, so that each fold counts the same. Of equally good encoders the first is added.
 
@@ -112,8 +112,8 @@ def search_weights(
     encoders, clips = stacked.available.shape
     if percent.shape != (clips, len(EMOTIONS)) or fold.shape != (clips,) or (actors is not None and len(actors) != clips) or not clips:
         raise ValueError(f"probabilities {(encoders, clips)}, truth {percent.shape}, folds {fold.shape} and actors must be of the same clips, at least one")
-    if method not in ("greedy", "uniform"):
-        raise ValueError(f"method must be greedy or uniform, not {method!r}")
+    if method not in ("greedy", "uniform") or min(picks, bags) < 1:
+        raise ValueError(f"method must be greedy or uniform, not {method!r}, with picks and bags of 1 or more, not {picks} and {bags}")
     if method == "uniform" or encoders == 1:
         return np.full(encoders, 1 / encoders)
     actor = np.unique(np.arange(clips) if actors is None else np.asarray(actors), return_inverse=True)[1]

@@ -11,14 +11,16 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from blemore.media.video import DecodeError, Source, decode, default_stream, open_media
+from blemore.media.video import DecodeError, Source, Unusable, decode, default_stream, open_media
 
 # FFmpeg's own limit (aresample, min_hard_comp): a smaller deviation is jitter of the container's clock.
 JUMP_S = Fraction(1, 10)
 
 
-class NoAudio(ValueError):
-    """The file has no audio track; the message is one sentence, without the path."""
+class NoAudio(Unusable):
+    """The file has no audio track."""
+
+    status = "no_audio"
 
 
 class Sound(NamedTuple):
@@ -62,7 +64,8 @@ def _runs(path: str | Path, note: Any) -> Iterator[tuple[Fraction, list[Any]]]:
         stream = default_stream(container.streams.audio)
         if stream is None:
             raise NoAudio("it has no audio track")
-        start_s, end_s, run = Fraction(0), Fraction(0), []
+        start_s, end_s = Fraction(0), Fraction(0)
+        run: list[Any] = []
         for frame in decode(container, stream, note):
             time_s = end_s if frame.pts is None else frame.pts * frame.time_base
             if run and (abs(time_s - end_s) > JUMP_S or _format(frame) != _format(run[-1])):

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 import torch
 from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
 
-from blemore.media.tracks import Detections, FaceTrack, follow_one
+from blemore.media.follow import Detections, follow_one
+from blemore.media.images import shrink
+from blemore.media.tracks import FaceTrack
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class TrackSettings:
     fps: float = 30
     stride: int = 1
     detect_height: int | None = 240
-    min_face: float = 20
+    min_face_px: float = 20
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     max_gap_s: float = 0.5
 
@@ -39,7 +40,7 @@ def track_face(frames: Iterable[NDArray[np.uint8]], settings: TrackSettings | No
         With `stride=1, detect_height=None` they are facenet-pytorch's own numbers for each frame.
     """
     settings = settings or TrackSettings()
-    detector = face_detector(settings.min_face, tuple(settings.thresholds), device)
+    detector = face_detector(settings.min_face_px, tuple(settings.thresholds), device)
     found: dict[int, Detections] = {}
     index, frame = -1, np.empty((0, 0, 3), np.uint8)
     for index, frame in enumerate(frames):
@@ -53,16 +54,16 @@ def track_face(frames: Iterable[NDArray[np.uint8]], settings: TrackSettings | No
 
 
 @cache
-def face_detector(min_face: float, thresholds: tuple[float, ...], device: str) -> MTCNN:
+def face_detector(min_face_px: float, thresholds: tuple[float, ...], device: str) -> MTCNN:
     """facenet-pytorch's MTCNN with the weights of its package, once per process.
 
     Args:
-        min_face: side of the smallest face in pixels of the frame that is searched.
+        min_face_px: side of the smallest face in pixels of the frame that is searched.
     """
     torch.set_num_threads(1)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return MTCNN(keep_all=True, min_face_size=min_face, thresholds=list(thresholds), device=torch.device(device)).eval()
+    return MTCNN(keep_all=True, min_face_size=min_face_px, thresholds=list(thresholds), device=torch.device(device)).eval()
 
 
 def detect_faces(detector: MTCNN, frame: NDArray[np.uint8], detect_height: int | None) -> Detections:
@@ -71,15 +72,13 @@ def detect_faces(detector: MTCNN, frame: NDArray[np.uint8], detect_height: int |
     One frame per call: on one CPU thread a batch is no faster, and changes boxes by up to 0.7 pixels (non-maximum
     suppression shifts the images of a batch apart, which rounds), so the result would depend on its size.
     """
-    height, width = frame.shape[:2]
-    searched = frame
-    if detect_height is not None and detect_height < height:
-        searched = cv2.resize(frame, (max(1, round(width * detect_height / height)), detect_height), interpolation=cv2.INTER_AREA)
-    scale = np.array([width / searched.shape[1], height / searched.shape[0]], np.float32)
+    searched = shrink(frame, 1 if detect_height is None else detect_height / frame.shape[0])
+    scale = np.divide(frame.shape[1::-1], searched.shape[1::-1]).astype(np.float32)
     boxes, probability, landmarks = _detect(detector, searched)
     if boxes is None:
         return Detections(np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32), np.empty(0, np.float32))
-    return Detections(np.float32(boxes) * np.tile(scale, 2), np.float32(landmarks) * scale, np.float32(probability))
+    boxes, landmarks, probability = (np.asarray(field, np.float32) for field in (boxes, landmarks, probability))
+    return Detections(boxes * np.tile(scale, 2), landmarks * scale, probability)
 
 
 def _detect(detector: MTCNN, frame: NDArray[np.uint8]) -> tuple:

@@ -18,8 +18,16 @@ from numpy.typing import NDArray
 HALF = Fraction(1, 2)
 
 
-class DecodeError(ValueError):
-    """Nothing can be decoded; the message is one sentence, without the path."""
+class Unusable(ValueError):
+    """A clip has no result, only a status of `stores.STATUSES`; the message is a clause about the file, without its path."""
+
+    status: str
+
+
+class DecodeError(Unusable):
+    """Nothing can be decoded."""
+
+    status = "decode_error"
 
 
 class Video(NamedTuple):
@@ -39,7 +47,7 @@ class Frame(NamedTuple):
 class Picture:
     """A decoded picture, converted only if it is shown."""
 
-    def __init__(self, decoded: av.VideoFrame, width: int, height: int) -> None:
+    def __init__(self, decoded: Any, width: int, height: int) -> None:
         self._decoded = decoded
         self._size = {"width": width, "height": height}
 
@@ -82,7 +90,7 @@ class Source:
         if not self._times_s:
             raise DecodeError("its video stream holds no picture that can be decoded")
 
-    def _note_time(self, decoded: av.VideoFrame) -> bool:
+    def _note_time(self, decoded: Any) -> bool:
         """Whether the picture comes after the one before; a clock that stands still or runs back is a fault of the file."""
         if not self._times_s:
             self.start_s = (decoded.pts or 0) * decoded.time_base
@@ -110,7 +118,8 @@ class FrameStream:
         self._fps = Fraction(fps)
 
     def __iter__(self) -> Iterator[Frame]:
-        count, shown = 0, None
+        count = 0
+        shown: Any = None
         for picture, time_s in self.source:
             # `shown` is the last picture before (k + 1/2) / fps for every k that the new one comes too late for.
             while shown is not None and count + HALF <= time_s * self._fps:
@@ -192,7 +201,7 @@ def _attempt(step: Any, note: Any) -> Any:
         return None
 
 
-def turn_upright(pixels: NDArray[np.uint8], decoded: av.VideoFrame) -> NDArray[np.uint8]:
+def turn_upright(pixels: NDArray[np.uint8], decoded: Any) -> NDArray[np.uint8]:
     """Applies the display matrix, rotations by quarter turns and mirrorings alike.
 
     The matrix is (a, b, u, c, d, v, x, y, w): the pixel at (x, y) is shown at (a x + c y, b x + d y).

@@ -1,0 +1,134 @@
+rule track_faces:
+    input:
+        videos=ancient(shard_videos),
+    output:
+        store="results/media/track/{shard}.h5",
+        manifest="results/media/track/{shard}.json",
+    log:
+        "results/logs/track_faces/{shard}.log",
+    benchmark:
+        "results/benchmarks/track_faces/{shard}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        cfg=settings(
+            "media.track",
+            "detect_height",
+            "fps",
+            "max_gap_s",
+            "min_face_px",
+            "stride",
+            "thresholds",
+        ),
+        code=fingerprint("track_faces.py", env="torch"),
+        clips=shard_clips,
+        runtime=runtime("device"),
+    script:
+        "../workflow/scripts/track_faces.py"
+
+
+rule crop_faces:
+    input:
+        videos=ancient(shard_videos),
+        track=ancient("results/media/track/{shard}.h5"),
+        manifest="results/media/track/{shard}.json",
+    output:
+        store="results/media/faces/{shard}.h5",
+        manifest="results/media/faces/{shard}.json",
+    log:
+        "results/logs/crop_faces/{shard}.log",
+    benchmark:
+        "results/benchmarks/crop_faces/{shard}.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        cfg=settings("media.faces", "margin", "quality", "size"),
+        code=fingerprint("crop_faces.py", env="plain"),
+        clips=shard_clips,
+    script:
+        "../workflow/scripts/crop_faces.py"
+
+
+# The track gives the person's box in each kept frame.
+rule sample_body_frames:
+    input:
+        videos=ancient(shard_videos),
+        track=ancient("results/media/track/{shard}.h5"),
+        manifest="results/media/track/{shard}.json",
+    output:
+        store="results/media/body/{shard}.h5",
+        manifest="results/media/body/{shard}.json",
+    log:
+        "results/logs/sample_body_frames/{shard}.log",
+    benchmark:
+        "results/benchmarks/sample_body_frames/{shard}.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        cfg=settings("media.body", "fps", "quality", "short_side"),
+        code=fingerprint("sample_body_frames.py", env="plain"),
+        clips=shard_clips,
+    script:
+        "../workflow/scripts/sample_body_frames.py"
+
+
+rule extract_audio:
+    input:
+        videos=ancient(shard_videos),
+    output:
+        store=directory("results/media/audio/{shard}"),
+        manifest="results/media/audio/{shard}.json",
+    log:
+        "results/logs/extract_audio/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_audio/{shard}.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=30,
+    params:
+        cfg=settings("media.audio", "sample_rate_hz"),
+        code=fingerprint("extract_audio.py", env="plain"),
+        clips=shard_clips,
+    script:
+        "../workflow/scripts/extract_audio.py"
+
+
+rule cut_clips:
+    input:
+        videos=ancient(shard_videos),
+    output:
+        store=directory("results/media/clips/{shard}"),
+        manifest="results/media/clips/{shard}.json",
+    log:
+        "results/logs/cut_clips/{shard}.log",
+    benchmark:
+        "results/benchmarks/cut_clips/{shard}.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        cfg=settings(
+            "media.clips", "audio_bitrate", "crf", "fps", "max_height", "seconds"
+        ),
+        code=fingerprint("cut_clips.py", env="plain"),
+        clips=shard_clips,
+    script:
+        "../workflow/scripts/cut_clips.py"

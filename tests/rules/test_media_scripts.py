@@ -1,0 +1,134 @@
+"""Each script of the media stage on a shard of four clips: good, without sound, broken, missing."""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+import soundfile
+
+from blemore.job import BadInput
+from blemore.media.frames import read_frames
+from blemore.media.tracks import read_fps, read_track
+from blemore.media.video import iter_video
+from blemore.stores import STATUSES, read_manifest
+
+CFG = {
+    "track_faces": {"detect_height": 120, "fps": 10, "max_gap_s": 0.5, "min_face_px": 20, "stride": 1, "thresholds": [0.6, 0.7, 0.7]},
+    "crop_faces": {"margin": 0.2, "quality": 95, "size": 160},
+    "sample_body_frames": {"fps": 5, "quality": 90, "short_side": 128},
+    "extract_audio": {"sample_rate_hz": 16000},
+    "cut_clips": {"audio_bitrate": 64000, "crf": 23, "fps": 10, "max_height": 100, "seconds": 0.5},
+}
+STORES = {
+    "track_faces": "track/A1.h5",
+    "crop_faces": "faces/A1.h5",
+    "sample_body_frames": "body/A1.h5",
+    "extract_audio": "audio/A1",
+    "cut_clips": "clips/A1",
+}
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory, media_folder) -> Path:
+    folder = tmp_path_factory.mktemp("shard")
+    shutil.copy(media_folder / "talkers" / "brbk7n.mpg", folder / "good.mpg")
+    shutil.copy(media_folder / "cases" / "upper_body_no_audio.mkv", folder / "mute.mkv")
+    (folder / "broken.mp4").write_text("this is no video")
+    return folder
+
+
+def run_script(name: str, shard: Path, results: Path) -> dict:
+    store = results / STORES[name]
+    store.parent.mkdir(parents=True, exist_ok=True)
+    videos = [str(shard / file) for file in ("broken.mp4", "good.mpg", "mute.mkv")]
+    track = results / STORES["track_faces"]
+    snakemake = SimpleNamespace(
+        input=SimpleNamespace(videos=videos, track=str(track), manifest=str(track.with_suffix(".json"))),
+        output=SimpleNamespace(store=str(store), manifest=str(store.with_suffix(".json"))),
+        params=SimpleNamespace(cfg=CFG[name], code={"video.py": "0"}, clips={"absent": None, "broken": 1, "good": 2, "mute": 3}, runtime={"device": "cpu"}),
+    )
+    importlib.import_module(name).main(snakemake)
+    return read_manifest(store)
+
+
+@pytest.fixture(scope="module")
+def results(shard, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    for name in STORES:
+        run_script(name, shard, folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_every_clip_has_its_status_and_the_bad_ones_harm_no_other(results, name):
+    expected = {"absent": "missing", "broken": "decode_error", "good": "ok", "mute": "no_audio" if name == "extract_audio" else "ok"}
+    manifest = read_manifest(results / STORES[name])
+    assert manifest["status"] == expected
+    assert manifest["clips"] == list(expected)
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_second_run_gives_the_same_bytes(results, shard, tmp_path, name):
+    if name in ("crop_faces", "sample_body_frames"):
+        shutil.copytree(results / "track", tmp_path / "track")
+    run_script(name, shard, tmp_path)
+    first, second = results / STORES[name], tmp_path / STORES[name]
+    files = sorted(first.iterdir()) if first.is_dir() else [first]
+    for file in [*files, first.with_suffix(".json")]:
+        again = second / file.name if file.parent == first else second.parent / file.name
+        assert file.read_bytes() == again.read_bytes(), file.name
+
+
+def test_the_attributes_say_what_determined_the_numbers(results):
+    with h5py.File(results / STORES["crop_faces"]) as store:
+        provenance = json.loads(store.attrs["provenance"])
+    assert provenance["settings"] == CFG["crop_faces"]
+    assert provenance["inputs"] == {"track": read_manifest(results / STORES["track_faces"])["content_sha256"]}
+    folder = json.loads((results / "audio" / "A1" / "provenance.json").read_text())
+    assert folder["settings"] == CFG["extract_audio"]
+
+
+def test_the_track_covers_every_frame_at_its_rate(results):
+    status, face = read_track(results / STORES["track_faces"], "good")
+    assert (STATUSES[status], len(face.detected), face.detected.all()) == ("ok", 30, True)
+    assert read_fps(results / STORES["track_faces"]) == 10
+
+
+def test_face_crops_show_the_face_of_each_frame(results):
+    crops = read_frames(results / STORES["crop_faces"], "good", [0, 29])
+    assert crops.shape == (2, 160, 160, 3)
+    with h5py.File(results / STORES["crop_faces"]) as store:
+        assert store["good/timestamps_s"][...] == pytest.approx(np.arange(30) / 10)
+        assert store["good/detected"][...].all()
+
+
+def test_body_frames_hold_the_persons_box_in_their_own_pixels(results, shard):
+    body, track = results / STORES["sample_body_frames"], results / STORES["track_faces"]
+    assert read_frames(body, "good", [14]).shape == (1, 128, 160, 3)
+    with h5py.File(body) as store:
+        boxes = store["good/boxes"][...]
+    assert boxes == pytest.approx(read_track(track, "good")[1].boxes[::2] * 128 / 288, rel=1e-6)
+
+
+def test_audio_is_flac_of_the_videos_length(results):
+    manifest = read_manifest(results / "audio" / "A1")
+    information = soundfile.info(results / "audio" / "A1" / "good.flac")
+    assert (information.samplerate, information.channels, information.subtype, information.frames) == (16000, 1, "PCM_24", 48000)
+    assert manifest["duration_s"] == {"good": 3.0}
+    assert set(manifest["gain"]) == {"good"}
+
+
+def test_clips_are_the_first_seconds_in_even_size(results):
+    frames = [frame.pixels for frame in iter_video(results / "clips" / "A1" / "good.mp4", 10)]
+    assert len(frames) == 5
+    assert frames[0].shape == (100, 124, 3)
+
+
+def test_a_store_that_lacks_the_clip_is_refused(results):
+    with pytest.raises(BadInput, match="holds no clip nobody"):
+        read_frames(results / STORES["crop_faces"], "nobody", [0])

@@ -1,0 +1,219 @@
+from fractions import Fraction
+from itertools import accumulate
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from blemore.media.video import DecodeError, iter_video, read_video
+from unit.media.recordings import at_rate, ffmpeg_frames, levels, md5, run_ffmpeg, write_video
+
+CASES = {
+    "face_then_none_vfr_late_audio.mov": 192,
+    "no_face_wrong_frame_count.mp4": 119,
+    "several_faces_1080p.mp4": 126,
+    "single_face.mp4": 72,
+    "upper_body_no_audio.mkv": 63,
+    "rotated_270_mono.mp4": 90,
+}
+
+
+def shown(path, fps):
+    """The grey level / 2 of each frame, which is the number of the picture it shows."""
+    return [int(frame.pixels[-1, -1, 0]) // 2 for frame in iter_video(path, fps)]
+
+
+@pytest.mark.parametrize(("name", "count"), CASES.items())
+def test_every_frame_of_the_cases_is_that_of_the_ffmpeg_program(media_folder, name, count):
+    path = media_folder / "cases" / name
+    reference = ffmpeg_frames(path)
+    expected = [reference[index][1] for index in at_rate([time_s for time_s, _ in reference], 30)]
+    assert len(expected) == count
+    assert [md5(frame.pixels) for frame in iter_video(path, 30)] == expected
+
+
+def test_every_frame_of_the_talkers_is_that_of_the_ffmpeg_program(media_folder):
+    for path in sorted((media_folder / "talkers").glob("*.mpg")):
+        reference = ffmpeg_frames(path)
+        expected = [reference[index][1] for index in at_rate([time_s for time_s, _ in reference], 30)]
+        assert len(expected) == 90
+        assert [md5(frame.pixels) for frame in iter_video(path, 30)] == expected
+
+
+@pytest.mark.parametrize("name", ["talkers/brbk7n.mpg", "cases/single_face.mp4"])
+def test_opencv_decodes_the_same_frames(media_folder, name):
+    path = media_folder / name
+    capture = cv2.VideoCapture(str(path))
+    frames = read_video(path, capture.get(cv2.CAP_PROP_FPS)).frames
+    for frame in frames:
+        found, other = capture.read()
+        assert found
+        assert np.abs(frame.astype(int) - other[..., ::-1]).mean() < 2
+    assert not capture.read()[0]
+
+
+def test_whole_and_streamed_reading_agree(media_folder):
+    path = media_folder / "talkers" / "lbax4n.mpg"
+    video = read_video(path, 12.5)
+    streamed = list(iter_video(path, 12.5))
+    assert video.frames.dtype == np.uint8
+    assert np.array_equal(video.frames, [frame.pixels for frame in streamed])
+    assert video.timestamps_s.tolist() == [frame.timestamp_s for frame in streamed] == [k / 12.5 for k in range(len(streamed))]
+
+
+def test_streaming_decodes_only_as_far_as_it_is_asked(media_folder):
+    stream = iter_video(media_folder / "talkers" / "lbax4n.mpg", 25)
+    next(iter(stream))
+    assert stream.source.duration_s < 1
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.integers(0, 3000), gaps=st.lists(st.integers(1, 200), min_size=1, max_size=30), fps=st.sampled_from([7, 12.5, 24, 30, 60]))
+def test_any_variable_rate_follows_the_time_rule(tmp_path, start, gaps, fps):
+    times_ms = list(accumulate(gaps, initial=start))
+    path = write_video(tmp_path / "variable.mkv", levels(len(times_ms), 16, 16), times_ms)
+    assert shown(path, fps) == at_rate([Fraction(time, 1000) for time in times_ms], fps)
+
+
+def test_a_late_start_is_time_zero(tmp_path):
+    path = write_video(tmp_path / "late.mkv", levels(5), [2000, 2100, 2200, 2300, 2400])
+    stream = iter_video(path, 10)
+    assert [frame.timestamp_s for frame in stream] == [0, 0.1, 0.2, 0.3, 0.4]
+    assert (stream.source.start_s, stream.source.duration_s) == (2, Fraction(1, 2))
+
+
+def test_a_single_picture_lasts_as_long_as_the_file_says(tmp_path):
+    path = tmp_path / "one.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width = stream.height = 32
+        container.mux(stream.encode(av.VideoFrame(32, 32)) + stream.encode(None))
+    assert len(list(iter_video(path, 30))) == 6
+
+
+def test_four_tenths_of_a_second_are_twelve_frames(tmp_path):
+    assert len(read_video(write_video(tmp_path / "short.mkv", levels(10), range(0, 400, 40)), 30).frames) == 12
+
+
+def test_too_short_for_one_frame_is_said(tmp_path):
+    path = write_video(tmp_path / "short.mkv", levels(2), [0, 10])
+    assert list(iter_video(path, 10)) == []
+    with pytest.raises(DecodeError, match="too short for one frame at 10"):
+        read_video(path, 10)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize("mirrored", [(False, False), (True, False), (False, True)])
+def test_every_display_matrix_is_applied_as_ffmpeg_does(tmp_path, degrees, mirrored):
+    frame = np.random.default_rng(1).integers(0, 256, (32, 48, 3), np.uint8)
+    path = write_video(tmp_path / "turned.mov", [frame] * 2, [0, 40], codec="libx264rgb", pix_fmt="rgb24", orientation=(degrees, *mirrored))
+    pixels = next(iter(iter_video(path, 25))).pixels
+    assert pixels.shape == ((48, 32, 3) if degrees in (90, 270) else (32, 48, 3))
+    assert md5(pixels) == ffmpeg_frames(path)[0][1]
+
+
+@pytest.mark.parametrize(("aspect", "width"), [(Fraction(16, 15), 384), (Fraction(8, 9), 320), (None, 360)])
+def test_pixels_become_square(tmp_path, aspect, width):
+    path = write_video(tmp_path / "wide.mkv", levels(2, 288, 360), [0, 40], sample_aspect=aspect)
+    assert read_video(path, 25).frames.shape[1:] == (288, width, 3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(33, 47), (17, 16), (1, 64)])
+def test_odd_sizes_keep_every_pixel(tmp_path, height, width):
+    frame = np.random.default_rng(2).integers(0, 256, (height, width, 3), np.uint8)
+    assert np.array_equal(read_video(write_video(tmp_path / "odd.mkv", [frame] * 2, [0, 40]), 25).frames[0], frame)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "yuv444p", "yuva420p", "gray"])
+@pytest.mark.parametrize("matrix", [2, 1, 6])
+@pytest.mark.parametrize("sample_range", [1, 2])
+def test_colours_are_those_of_ffmpeg(tmp_path, pix_fmt, matrix, sample_range):
+    ramp = np.stack(np.broadcast_arrays(np.arange(0, 256, 4)[:, None], np.arange(0, 256, 4)[None], np.uint8(128)), -1).astype(np.uint8)
+    colour = {"colorspace": matrix, "color_range": sample_range}
+    path = write_video(tmp_path / "colours.mkv", [ramp] * 2, [0, 40], pix_fmt=pix_fmt, colour=colour)
+    assert md5(read_video(path, 25).frames[0]) == ffmpeg_frames(path)[0][1]
+
+
+@pytest.mark.parametrize(("codec", "suffix", "pix_fmt"), [
+    ("libx264", "mp4", "yuv420p"), ("libx265", "mp4", "yuv420p10le"), ("libvpx", "webm", "yuv420p"), ("libvpx-vp9", "webm", "yuv420p"),
+    ("prores_ks", "mov", "yuv422p10le"), ("mjpeg", "avi", "yuvj420p"), ("mpeg4", "avi", "yuv420p"), ("ffv1", "mkv", "yuv420p"),
+])  # fmt: skip
+def test_codecs_and_containers_in_use(tmp_path, codec, suffix, pix_fmt):
+    path = tmp_path / f"recording.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        for frame in levels(10, 48, 64):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame).reformat(format=pix_fmt)))
+        container.mux(stream.encode(None))
+    assert [md5(frame.pixels) for frame in iter_video(path, 25)] == [name for _, name in ffmpeg_frames(path)]
+
+
+def test_the_default_stream_is_taken_not_the_first(tmp_path):
+    for name, level in (("first", 1), ("second", 2)):
+        write_video(tmp_path / f"{name}.mkv", [levels(3)[level]] * 3, [0, 40, 80])
+    path = tmp_path / "both.mkv"
+    parts = ["-i", tmp_path / "first.mkv", "-i", tmp_path / "second.mkv", "-map", "0:v", "-map", "1:v", "-c", "copy"]
+    path.write_bytes(run_ffmpeg(*parts, "-disposition:v:0", "0", "-disposition:v:1", "default", "-f", "matroska"))
+    assert set(shown(path, 25)) == {2}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An MP4 of 50 frames whose index comes first, as bytes."""
+    folder = tmp_path_factory.mktemp("whole")
+    noise = np.random.default_rng(3).integers(0, 256, (50, 48, 64, 3), np.uint8)
+    write_video(folder / "plain.mp4", list(noise), range(0, 2000, 40), codec="libx264", pix_fmt="yuv420p")
+    path = folder / "whole.mp4"
+    run_ffmpeg("-i", folder / "plain.mp4", "-c", "copy", "-movflags", "+faststart", "-y", path, "-f", "null")
+    return path.read_bytes()
+
+
+def test_a_truncated_file_gives_what_decodes_and_says_so(tmp_path, whole):
+    path = tmp_path / "truncated.mp4"
+    path.write_bytes(whole[: len(whole) // 2])
+    stream = iter_video(path, 25)
+    assert 15 < len(list(stream)) < 30
+    assert stream.source.damaged
+
+
+def test_damaged_bytes_in_the_middle_harm_their_frames_only(tmp_path, whole):
+    path = tmp_path / "rotten.mp4"
+    path.write_bytes(whole[: len(whole) // 2] + bytes(3000) + whole[len(whole) // 2 + 3000 :])
+    stream = iter_video(path, 25)
+    assert len(list(stream)) >= 48
+    assert stream.source.damaged
+
+
+def test_an_undamaged_file_is_not_called_damaged(tmp_path, whole, media_folder):
+    (tmp_path / "whole.mp4").write_bytes(whole)
+    for path in (tmp_path / "whole.mp4", media_folder / "cases" / "no_face_wrong_frame_count.mp4"):
+        stream = iter_video(path, 25)
+        assert list(stream)
+        assert not stream.source.damaged
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no video\n" * 100, bytes(5000)])
+def test_what_is_no_video_is_a_decode_error(tmp_path, content):
+    path = tmp_path / "recording.mp4"
+    path.write_bytes(content)
+    with pytest.raises(DecodeError, match="cannot be opened as a video"):
+        read_video(path, 30)
+
+
+def test_sound_alone_is_a_decode_error(tmp_path):
+    path = tmp_path / "sound.mp4"
+    run_ffmpeg("-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", "-y", path, "-f", "null")
+    with pytest.raises(DecodeError, match="no video stream"):
+        read_video(path, 30)
+
+
+def test_titles_that_are_not_utf8_do_not_matter(tmp_path):
+    path = write_video(tmp_path / "plain.avi", levels(3), [0, 40, 80], codec="mjpeg", pix_fmt="yuvj420p")
+    titled = tmp_path / "titled.avi"
+    run_ffmpeg("-i", path, "-c", "copy", "-metadata", "title=ABCD", "-y", titled, "-f", "null")
+    titled.write_bytes(titled.read_bytes().replace(b"ABCD", b"\xff\xfe\xe9\xff"))
+    assert len(read_video(titled, 25).frames) == len(read_video(path, 25).frames)

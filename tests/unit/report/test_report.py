@@ -1,0 +1,118 @@
+import re
+
+import pandas as pd
+import pytest
+
+from blemore.data.labels import EMOTIONS
+from blemore.report.page import cells, render
+from blemore.report.published import PUBLISHED
+from blemore.report.tables import as_text, confusion_table, score_table, threshold_table, weight_table
+
+
+def block(score, uses_scored_fold, weights=(0.25, 0.75)):
+    values = {"ACC_P": score + 0.1, "ACC_S": score - 0.1, "Score": score}
+    fold = {"fold": 0, "alpha": 0.1, "beta": 0.2, "weights": list(weights), **values, "n_clips": 5}
+    return {
+        "uses_scored_fold": uses_scored_fold,
+        "folds": [fold, fold | {"fold": 1, "weights": [weights[0] + 0.2, weights[1] - 0.2]}],
+        "mean": values,
+        "std": dict.fromkeys(values, 0.02),
+        "pooled": values,
+        "n_clips": 10,
+    }
+
+
+def result(name, paper, nested, members=("wav2vec2/mlp_1024", "prosody/mlp_1024")):
+    return {
+        "ensemble": name,
+        "members": list(members),
+        "epochs_chosen_on_scored_fold": False,
+        "protocols": {"paper": block(paper, True), "nested": block(nested, False)},
+        "chosen": {"weights": [0.3, 0.7], "alpha": 0.1, "beta": 0.2},
+        "clips": {"scored": {"total": 10, "missing": {"wav2vec2/mlp_1024": 1, "prosody/mlp_1024": 2}, "guessed": 0}},
+        "baselines": {"single": {"decision": {"ang": 100}, "ACC_P": 0.2, "ACC_S": 0.0, "Score": 0.1}},
+    }
+
+
+def page(results, **changes):
+    more = {
+        "note": "a note",
+        "used": ["wav2vec2"],
+        "left_out": [],
+        "baselines": results[0]["baselines"],
+        "epochs_on_scored_fold": False,
+        "statuses": ("ok", "missing"),
+        "status_counts": {"wav2vec2": {"ok": 9, "missing": 1}},
+        "configuration": "encoders: [wav2vec2]",
+    }
+    shown = [{"name": one["ensemble"], "tables": {"Weights": cells(weight_table(one))}} for one in results]
+    return render(score_table(results), shown, **(more | changes))
+
+
+def test_the_best_nested_score_comes_first_not_the_best_tuned_one():
+    table = score_table([result("a", paper=0.9, nested=0.2), result("b", paper=0.5, nested=0.4)])
+    assert table["name"].tolist() == ["b", "a"]
+    assert table.loc[0, ["Score", "nested_Score", "ACC_P", "missing"]].tolist() == pytest.approx([0.5, 0.4, 0.6, 2])
+
+
+def test_the_text_table_shows_both_scores():
+    text = as_text(score_table([result("wide", 0.5, 0.25)]), "a note")
+    assert text.splitlines()[0].split() == ["encoder", "ACC_P", "ACC_S", "Score", "nested", "Score"]
+    assert re.split(r"\s{2,}", text.splitlines()[1]) == ["wide", "0.600 ± 0.020", "0.400 ± 0.020", "0.500 ± 0.020", "0.250 ± 0.020"]
+    assert text.endswith("a note\n")
+
+
+def test_weights_are_averaged_over_folds():
+    table = weight_table(result("a", 0.5, 0.4))
+    assert table["nested"].tolist() == pytest.approx([0.35, 0.65])
+    assert table["new_clips"].tolist() == [0.3, 0.7]
+
+
+def test_every_fold_of_every_protocol_has_its_thresholds():
+    table = threshold_table(result("a", 0.5, 0.4))
+    assert table[["protocol", "fold"]].to_numpy().tolist() == [["paper", 0], ["paper", 1], ["nested", 0], ["nested", 1]]
+    assert "weights" not in table
+
+
+def test_confusion_counts_sets_of_emotions():
+    rows = [([100, 0, 0, 0, 0, 0], [100, 0, 0, 0, 0, 0]), ([70, 30, 0, 0, 0, 0], [50, 50, 0, 0, 0, 0]), ([70, 30, 0, 0, 0, 0], [0, 100, 0, 0, 0, 0])]
+    decisions = pd.DataFrame([[*truth, *nested] for truth, nested in rows], columns=[f"{n}_{e}" for n in ("truth", "nested") for e in EMOTIONS])
+    table = confusion_table(decisions)
+    assert table.index.tolist() == table.columns.tolist() == ["ang", "disg", "ang+disg"]
+    assert table.loc["ang+disg"].tolist() == [0, 1, 1]
+    assert table.to_numpy().sum() == 3
+
+
+def test_hostile_names_are_escaped():
+    html = page([result("<script>alert(1)</script>", 0.5, 0.4)], configuration="</pre><img src=x>")
+    assert "<script>" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_the_page_needs_no_network():
+    html = page([result("wav2vec2", 0.5, 0.4)])
+    assert not re.findall(r"(?:src|href)=|url\(|@import", html)
+
+
+def test_published_numbers_stand_beside_ours():
+    assert "0.294 / 0.120 / 0.207" in page([result("wav2vec2", 0.5, 0.4)])
+
+
+def test_encoders_that_were_left_out_are_named():
+    assert "1 of 3 encoders took part; left out: s4d, gemini." in page([result("wav2vec2", 0.5, 0.4)], left_out=["s4d", "gemini"])
+
+
+def test_stopping_on_the_scored_fold_is_said():
+    assert "except the epoch" in page([result("a", 0.5, 0.4)], epochs_on_scored_fold=True)
+    assert "except the epoch" not in page([result("a", 0.5, 0.4)])
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED.keys() - {"gemini"}))
+def test_published_scores_are_the_means_of_their_halves(name):
+    published = PUBLISHED[name]
+    assert published.score == pytest.approx((published.presence + published.salience) / 2, abs=0.0011)
+
+
+def test_geminis_score_is_as_printed_though_its_halves_give_another():
+    assert PUBLISHED["gemini"][:3] == (0.320, 0.137, 0.223)

@@ -1,0 +1,103 @@
+"""What `snakemake check` prints: every encoder's state, the data, and what a run is expected to cost."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from blemore.configuration import active_ensembles
+from blemore.data.catalogue import Catalogue, existing_sheets, missing_videos_paragraph
+from blemore.features.readiness import STORED, Readiness, readiness
+from blemore.job import BadInput
+
+
+class Cost(NamedTuple):
+    """What one clip takes."""
+
+    seconds: float  # of one core
+    megabytes: float  # on disk
+
+
+# Rough: measured on 2 cores with clips of 4 s, extract_audio at 720p to 1080p; the heads are assumed.
+COSTS = {
+    "extract_audio": Cost(0.4, 0.12),
+    "wav2vec2": Cost(0.8, 0.06),
+    "prosody": Cost(0.1, 0.001),
+    "provided": Cost(0.01, 0.04),
+}
+HEAD_S = 20.0  # training and prediction of one head on one fold
+MEDIA_OF_KIND = {"wav2vec2": ("extract_audio",), "prosody": ("extract_audio",), "provided": ()}
+DOLLARS = 0  # no encoder calls an API that costs
+
+
+def report(config: Mapping[str, Any]) -> str:
+    """The table of encoders, then the data, then cost; complete also where no data set is there."""
+    catalogue, missing = _catalogue(config["data"])
+    states = [readiness(name, config, catalogue) for name in config["encoders"]]
+    sections = [_encoder_lines(states, config), _data_lines(catalogue, missing, states, config)]
+    if catalogue:
+        sections.append(_cost_lines(catalogue, states, config))
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _catalogue(data: Mapping[str, Any]) -> tuple[Catalogue | None, str]:
+    catalogue = Catalogue(data)
+    try:
+        return (catalogue, "") if catalogue.clips else (None, f"{data['train_sheet']} names no clip.")
+    except BadInput as error:
+        return None, str(error)
+
+
+def _encoder_lines(states: Sequence[Readiness], config: Mapping[str, Any]) -> Iterator[str]:
+    kinds = {name: encoder["kind"] for name, encoder in config["features"].items()}
+    rows = [(one.encoder, kinds[one.encoder], one.state, "-" if one.clips is None else str(one.clips), one.detail) for one in states]
+    yield from table([("encoder", "kind", "state", "clips", "detail"), *rows])
+    blocked = sum(one.blocks_run for one in states)
+    rule = {"error": "a run stops before its first job (missing_encoders: error)", "skip": "a run leaves the others out (missing_encoders: skip)"}
+    yield f"{len(states) - blocked} of {len(states)} encoders can run" + (f"; {rule[config['missing_encoders']]}." if blocked else ".")
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns padded to their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def _data_lines(catalogue: Catalogue | None, missing: str, states: Iterable[Readiness], config: Mapping[str, Any]) -> Iterator[str]:
+    data = config["data"]
+    if not catalogue:
+        yield missing
+        return
+    count = {split: [clip for clip in catalogue.clips if clip.split == split] for split in ("train", "train_only", "test")}
+    actors = {clip.actor for clip in count["train"]}
+    yield f"train       {len(count['train'])} clips, {len(actors)} actors, {len(catalogue.folds)} folds"
+    if len(catalogue.folds) < 3:
+        yield "            fewer than 3 folds: the inner split takes actors of the one fold that trains"
+    yield f"train_only  {len(count['train_only'])} clips"
+    listed = "" if _has_test_sheet(data) else f" (files in {', '.join(data['test_videos']) or 'no folder'}: there is no test sheet)"
+    yield f"test        {len(count['test'])} clips{listed}"
+    if shared := sorted(actors & {clip.actor for clip in count["test"]}):
+        yield f"            also train: {', '.join(shared)}, so the test score is not one of unseen actors"
+    found = sum(clip.video is not None for clip in catalogue.clips)
+    yield f"videos      {found} of {len(catalogue.clips)} found, {len(catalogue.shards)} shards"
+    if not found and _media(states, config):
+        yield missing_videos_paragraph(data)
+
+
+def _has_test_sheet(data: Mapping[str, Any]) -> bool:
+    return len(existing_sheets(data)) > 1 + len(data["train_only"])
+
+
+def _media(states: Iterable[Readiness], config: Mapping[str, Any]) -> set[str]:
+    kinds = {config["features"][one.encoder]["kind"] for one in states if one.state != STORED and not one.blocks_run}
+    return {stage for kind in kinds for stage in MEDIA_OF_KIND[kind]}
+
+
+def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mapping[str, Any]) -> Iterator[str]:
+    takes_part = [one for one in states if not one.blocks_run]
+    clips = len(catalogue.clips)
+    costs = [COSTS[stage] for stage in _media(states, config)]
+    costs += [COSTS[config["features"][one.encoder]["kind"]] for one in takes_part if one.state != STORED]
+    members = {pair for pairs in active_ensembles(config, [one.encoder for one in takes_part]).values() for pair in pairs}
+    heads = len(members) * len(catalogue.folds) * len(config["classify"]["seeds"])
+    hours = (clips * sum(cost.seconds for cost in costs) + HEAD_S * heads) / 3600
+    gigabytes = clips * sum(cost.megabytes for cost in costs) / 1000
+    yield f"expected    {gigabytes:.1f} GB, {hours:.1f} hours of one core ({heads} heads included), {DOLLARS} dollars; rough, for clips of 4 s"

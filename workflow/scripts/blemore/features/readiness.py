@@ -1,0 +1,115 @@
+"""Whether each encoder could run now, and what it lacks. Standard library only, because Snakemake parses with it."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from blemore.data.catalogue import Catalogue
+from blemore.features.weights import folder_of
+from blemore.job import BadInput
+
+READY, STORED, WEIGHTS_MISSING, GATED = "ready", "ready (stored)", "weights missing", "gated"
+FOLDER_MISSING, FOLDER_INCOMPLETE, KEY_MISSING = "folder missing", "folder incomplete", "key missing"
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+SIZE_GB = {"facebook/wav2vec2-large": 1.3, "facebook/wav2vec2-base": 0.4}  # parameters of reference/encoders, four bytes each
+
+
+class Readiness(NamedTuple):
+    """What one encoder needs, and for how many clips it can be computed (None while the clips are unknown)."""
+
+    encoder: str
+    state: str
+    detail: str
+    clips: int | None
+
+    @property
+    def blocks_run(self) -> bool:
+        """Whether a run cannot get it by itself; weights are fetched by the run, unless the hub is forbidden."""
+        return self.state in (FOLDER_MISSING, FOLDER_INCOMPLETE, KEY_MISSING, GATED) or (self.state == WEIGHTS_MISSING and offline())
+
+
+def offline() -> bool:
+    """Whether the user forbids the Hugging Face hub."""
+    return os.environ.get("HF_HUB_OFFLINE") == "1"
+
+
+def readiness(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> Readiness:
+    """State of one encoder of `features`.
+
+    Args:
+        catalogue: None where the data set is not there.
+    """
+    if Path(f"results/features/{name}.json").is_file():
+        return Readiness(name, STORED, "", len(catalogue.clips) if catalogue else None)
+    state, detail, clips = KINDS[config["features"][name]["kind"]](name, config, catalogue)
+    return Readiness(name, state, detail, clips)
+
+
+def select_encoders(config: Mapping[str, Any], catalogue: Catalogue | None) -> list[str]:
+    """The encoders that take part: all that are configured, or with `missing_encoders: skip` those that can run.
+
+    Raises:
+        BadInput: with everything that is missing, if that is an error or nothing is left.
+    """
+    found = [readiness(name, config, catalogue) for name in config["encoders"]]
+    blocked = [one for one in found if one.blocks_run]
+    if blocked and (config["missing_encoders"] == "error" or len(blocked) == len(found)):
+        lines = "".join(f"\n  - {one.encoder}: {one.state}: {one.detail}" for one in blocked)
+        ways = "leave them out of `encoders`" + ("" if len(blocked) == len(found) else ", or set missing_encoders to skip")
+        raise BadInput(f"{len(blocked)} of {len(found)} encoders cannot run; provide what they lack, {ways}:{lines}")
+    return [one.encoder for one in found if not one.blocks_run]
+
+
+def _wav2vec2(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+    model, revision = config["features"][name]["model"], config["features"][name]["revision"]
+    folder, clips, setting = folder_of(model, revision, config["runtime"]["weights"]), _with_video(catalogue), f"features.{name}.model"
+    if Path(model).is_dir():
+        lacking = _lacking(folder)
+        return (FOLDER_INCOMPLETE, f"{setting} names {model}, which holds no {lacking}", clips) if lacking else (READY, f"{model}", clips)
+    if not HUB_NAME.fullmatch(model):
+        return FOLDER_MISSING, f"{setting} names {model}, which is neither a folder nor a name on the hub", clips
+    if (folder / "config.json").is_file():
+        return READY, str(folder), clips
+    size = f", {SIZE_GB[model]} GB" if model in SIZE_GB else ""
+    how = "HF_HUB_OFFLINE=1 forbids to fetch them" if offline() else "fetched by `snakemake weights`, or by the run itself where the hub can be reached"
+    return WEIGHTS_MISSING, f"{model}{size} ({setting}): {how}; or name a local folder", clips
+
+
+def _lacking(folder: Path) -> str:
+    if not (folder / "config.json").is_file():
+        return "config.json"
+    return "" if any((folder / file).is_file() for file in WEIGHT_FILES) else " or ".join(WEIGHT_FILES)
+
+
+def _prosody(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+    return READY, "needs no weights", _with_video(catalogue)
+
+
+def _provided(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+    splits = {clip.split for clip in catalogue.clips} if catalogue else {"train", "test"}
+    folders = {part: config["features"][name][part] for part in ("train", "test") if part in splits}
+    paths = {part: Path(config["data"]["root"], folder) if folder else None for part, folder in folders.items()}
+    absent = [f"features.{name}.{part} names {path}" for part, path in paths.items() if path and not path.is_dir()]
+    if absent:
+        return FOLDER_MISSING, f"{', '.join(absent)}: no such folder", None
+    if not catalogue:
+        return READY, "", None
+    files = catalogue.provided(config["features"][name])
+    found = {clip.clip: clip.split == "test" for clip in catalogue.clips if files[clip.clip][0]}
+    tests = sum(clip.split == "test" for clip in catalogue.clips)
+    detail = f"files for {len(found) - sum(found.values())} of {len(catalogue.clips) - tests} train clips, {sum(found.values())} of {tests} test clips"
+    return (READY if found else FOLDER_INCOMPLETE), detail, len(found)
+
+
+def _with_video(catalogue: Catalogue | None) -> int | None:
+    return sum(clip.video is not None for clip in catalogue.clips) if catalogue else None
+
+
+KINDS: dict[str, Callable[[str, Mapping[str, Any], Catalogue | None], tuple[str, str, int | None]]] = {
+    "wav2vec2": _wav2vec2,
+    "prosody": _prosody,
+    "provided": _provided,
+}

@@ -1,0 +1,56 @@
+"""Writing short MP4 clips for services that take video files; the same input gives the same bytes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+from av.codec.context import Flags as CodecFlags
+from numpy.typing import NDArray
+
+AUDIO_RATE_HZ = 48000
+
+
+def write_mp4(
+    path: str | Path,
+    frames: Sequence[NDArray[np.uint8]],
+    samples: NDArray[np.float32] | None,
+    *,
+    fps: int,
+    max_height: int,
+    crf: int,
+    audio_bitrate: int,
+) -> None:
+    """Encodes H.264 (yuv420p, even sides, never enlarged) and AAC, on one thread and without time stamps of the encoding.
+
+    Args:
+        frames: RGB frames (h, w, 3) of one size, at least one.
+        samples: mono sound at `AUDIO_RATE_HZ`, in [-1, 1]; None for a clip without a sound track.
+        fps: frames per second.
+        max_height: pixels; higher frames are reduced.
+        crf: quality of libx264, 0 to 51, lower is better.
+        audio_bitrate: bits per second.
+    """
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}) as container:
+        video = container.add_stream("libx264", rate=fps, options={"crf": str(crf)})
+        video.width, video.height = even_size(frames[0].shape[1], frames[0].shape[0], max_height)
+        video.pix_fmt = "yuv420p"
+        # All streams must be there before the first packet is written.
+        sound = None if samples is None else container.add_stream("aac", rate=AUDIO_RATE_HZ, layout="mono", bit_rate=audio_bitrate)
+        for stream in container.streams:
+            stream.codec_context.thread_count = 1
+            stream.codec_context.flags |= CodecFlags.bitexact.value
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame)
+            container.mux(video.encode(picture.reformat(video.width, video.height, "yuv420p", interpolation="AREA", threads=1)))
+        container.mux(video.encode(None))
+        if sound is not None and samples is not None:
+            wave = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
+            wave.sample_rate = AUDIO_RATE_HZ
+            container.mux(sound.encode(wave) + sound.encode(None))
+
+
+def even_size(width: int, height: int, max_height: int) -> tuple[int, int]:
+    """Width and height at most `max_height` high, in proportion, each rounded to an even number as yuv420p needs."""
+    scale = min(1.0, max_height / height)
+    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))

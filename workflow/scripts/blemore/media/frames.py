@@ -1,0 +1,30 @@
+"""JPEG frames in the HDF5 store of a shard: every frame can be read by itself."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blemore.media.shard import open_clip
+
+
+def encode_jpeg(frame: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """The bytes of a JPEG file of an RGB frame (h, w, 3)."""
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return jpeg
+
+
+def read_frames(path: str | Path, clip: str, indices: Sequence[int]) -> NDArray[np.uint8]:
+    """The frames of a clip at the given indices, and no others decoded, as RGB (n, h, w, 3).
+
+    Raises:
+        BadInput: if the store does not hold the clip.
+        IndexError: if the clip has no frame of that index.
+    """
+    with open_clip(path, clip) as group:
+        jpegs = group["jpeg"]
+        if any(not 0 <= index < len(jpegs) for index in indices):
+            raise IndexError(f"{path}: clip {clip} has {len(jpegs)} frames, asked for {list(indices)}")
+        return np.stack([np.asarray(cv2.imdecode(jpegs[index], cv2.IMREAD_COLOR_RGB), np.uint8) for index in indices])

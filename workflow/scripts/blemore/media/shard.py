@@ -1,0 +1,148 @@
+"""The clips of a shard: going through them, and keeping one group of arrays for each in an HDF5 file."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from blemore.job import BadInput
+from blemore.media.video import Unusable
+from blemore.stores import MISSING, STATUSES, content_digest, manifest_path, write_json, write_manifest
+
+
+def pair_videos(clips: Mapping[str, int | None], videos: Sequence[str]) -> dict[str, Path | None]:
+    """Clip id -> its video, None where there is none.
+
+    Args:
+        clips: clip id -> size of its video in bytes, None where there is no video.
+        videos: the paths of the videos that exist, in the order of the clips.
+    """
+    there = [clip for clip, size in clips.items() if size is not None]
+    return {**dict.fromkeys(clips), **{clip: Path(video) for clip, video in zip(there, videos, strict=True)}}
+
+
+def process_clips(videos: Mapping[str, Path | None], work: Callable[[str, Path], int]) -> dict[str, int]:
+    """Does the work for each clip that has a video.
+
+    Args:
+        work: takes clip id and video, gives a status of `stores.STATUSES`; `video.Unusable` is turned into one.
+
+    Returns:
+        Clip id -> status. Whatever is not ok is said in one sentence, which goes to the log.
+    """
+    cv2.setNumThreads(1)
+    statuses = {}
+    for clip, video in videos.items():
+        statuses[clip], reason = _status(clip, video, work)
+        if statuses[clip]:
+            print(f"{clip}: {STATUSES[statuses[clip]]}{reason and ', '}{reason}.", flush=True)
+    return statuses
+
+
+def _status(clip: str, video: Path | None, work: Callable[[str, Path], int]) -> tuple[int, str]:
+    if video is None:
+        return MISSING, "no video was found"
+    try:
+        return work(clip, video), ""
+    except Unusable as error:
+        return STATUSES.index(error.status), f"{video}: {error}"
+
+
+@contextmanager
+def new_store(path: str | Path) -> Iterator[h5py.File]:
+    """An empty HDF5 file to write one group per clip to; the manifest of an earlier one is removed first."""
+    manifest_path(path).unlink(missing_ok=True)
+    with h5py.File(path, "w", libver="latest") as store:
+        yield store
+
+
+def write_clip(store: h5py.File, clip: str, **arrays: NDArray | list[NDArray[np.uint8]]) -> None:
+    """Writes the group of a clip; a list of arrays becomes one dataset of byte strings of any length."""
+    group = store.create_group(clip)
+    for name, values in arrays.items():
+        if isinstance(values, list):
+            dataset = group.create_dataset(name, (len(values),), h5py.vlen_dtype(np.uint8))
+            for index, value in enumerate(values):
+                dataset[index] = value
+        else:
+            group.create_dataset(name, data=values)
+
+
+def finish_store(store: h5py.File, statuses: Mapping[str, int], attributes: Mapping[str, Any], **more: Any) -> None:
+    """Adds status and attributes, closes the store and writes its manifest.
+
+    Args:
+        attributes: what determines the numbers, from `stores.provenance`.
+        more: further entries of the manifest.
+    """
+    for clip, status in statuses.items():
+        store.require_group(clip).attrs["status"] = STATUSES[status]
+    store.attrs["provenance"] = json.dumps(attributes, sort_keys=True)
+    digest = content_digest({"clip": list(statuses), "content": [_clip_digest(store[clip]) for clip in statuses]})
+    path = store.filename
+    store.close()
+    _write_manifest(path, digest, statuses, **more)
+
+
+def read_clip(path: str | Path, clip: str, names: Iterable[str]) -> tuple[int, dict[str, NDArray]]:
+    """Status of a clip and the named arrays of its group, those of them that are there: a failed clip has none.
+
+    Raises:
+        BadInput: if the store does not hold the clip.
+    """
+    with open_clip(path, clip) as group:
+        return STATUSES.index(group.attrs["status"]), {name: group[name][...] for name in names if name in group}
+
+
+@contextmanager
+def open_clip(path: str | Path, clip: str) -> Iterator[h5py.Group]:
+    """The group of a clip in a store, for reading.
+
+    Raises:
+        BadInput: if the store does not hold the clip.
+    """
+    with h5py.File(path, "r") as store:
+        if clip not in store:
+            raise BadInput(f"{path} holds no clip {clip}; delete it and run again.")
+        yield store[clip]
+
+
+def new_folder(path: str | Path) -> Path:
+    """An empty folder for one file per clip; the manifest of an earlier one is removed first."""
+    manifest_path(path).unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+    folder = Path(path)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def finish_folder(folder: Path, suffix: str, statuses: Mapping[str, int], attributes: Mapping[str, Any], **more: Any) -> None:
+    """Writes `provenance.json` into a folder of `{clip}{suffix}` files, and the manifest beside it; arguments as in `finish_store`."""
+    write_json(folder / "provenance.json", attributes)
+    files = {clip: folder / f"{clip}{suffix}" for clip in statuses}
+    content = [content_digest({"bytes": np.fromfile(file, np.uint8)}) if file.exists() else "" for file in files.values()]
+    digest = content_digest({"clip": list(statuses), "status": [STATUSES[status] for status in statuses.values()], "content": content})
+    _write_manifest(folder, digest, statuses, **more)
+
+
+def _write_manifest(store: str | Path, digest: str, statuses: Mapping[str, int], **more: Any) -> None:
+    names = {clip: STATUSES[status] for clip, status in statuses.items()}
+    write_manifest(store, digest, list(statuses), statuses.values(), status=names, **more)
+
+
+def _clip_digest(group: h5py.Group) -> str:
+    arrays: dict[str, Any] = {"status": [group.attrs["status"]]}
+    for name, dataset in group.items():
+        values = dataset[...]
+        if values.dtype == object:
+            arrays[f"{name}_length"] = np.array([len(value) for value in values])
+            values = np.concatenate([np.empty(0, np.uint8), *values])
+        arrays[name] = values
+    return content_digest(arrays)

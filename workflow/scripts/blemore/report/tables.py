@@ -1,0 +1,66 @@
+"""Scores of all encoders and ensembles side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from blemore.data.labels import EMOTIONS
+
+MEASURES = ("ACC_P", "ACC_S", "Score")
+
+
+def score_table(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per ensemble, the best nested Score first.
+
+    Columns: `name`, `members`; mean and standard deviation over folds of ACC_P, ACC_S and Score as the paper
+    reports them, tuned on the scored fold; `nested_*`, the same chosen on the other folds; `missing`, the clips
+    that some member has nothing for.
+    """
+    rows = [_score_row(result) for result in results]
+    return pd.DataFrame(rows).sort_values(["nested_Score", "name"], ascending=[False, True], ignore_index=True)
+
+
+def _score_row(result: Mapping[str, Any]) -> dict[str, Any]:
+    paper, nested = result["protocols"]["paper"], result["protocols"]["nested"]
+    row: dict[str, Any] = {"name": result["ensemble"], "members": " + ".join(result["members"])}
+    for measure in MEASURES:
+        row |= {measure: paper["mean"][measure], f"{measure}_std": paper["std"][measure]}
+        row |= {f"nested_{measure}": nested["mean"][measure], f"nested_{measure}_std": nested["std"][measure]}
+    return row | {"nested_uses_scored_fold": nested["uses_scored_fold"], "missing": max(result["clips"]["scored"]["missing"].values())}
+
+
+def threshold_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """The thresholds and scores of every fold of one ensemble under every protocol."""
+    rows = [{"protocol": name, **fold} for name, block in result["protocols"].items() for fold in block["folds"]]
+    return pd.DataFrame(rows).drop(columns="weights")
+
+
+def weight_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """The weight of every member: the mean over folds under each protocol, and the one used for new clips."""
+    table = pd.DataFrame({"member": result["members"]})
+    for name, block in result["protocols"].items():
+        table[name] = pd.DataFrame([fold["weights"] for fold in block["folds"]]).mean().to_numpy()
+    return table.assign(new_clips=result["chosen"]["weights"])
+
+
+def confusion_table(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Counts of clips by the true set of emotions (rows) and the one that the nested protocol decides (columns)."""
+    truth, decided = (_sets(decisions, name) for name in ("truth", "nested"))
+    labels = sorted({*truth, *decided}, key=lambda label: (label.count("+"), label))
+    return pd.crosstab(truth, decided).reindex(index=labels, columns=labels, fill_value=0)
+
+
+def _sets(decisions: pd.DataFrame, name: str) -> pd.Series:
+    present = decisions[[f"{name}_{emotion}" for emotion in EMOTIONS]].to_numpy() > 0
+    return pd.Series(["+".join(emotion for emotion, there in zip(EMOTIONS, row) if there) for row in present], name=name)
+
+
+def as_text(table: pd.DataFrame, note: str) -> str:
+    """The score table for a terminal."""
+    width = max(len("encoder"), *(len(name) for name in table["name"]))
+    lines = [f"{'encoder':<{width}}  {'ACC_P':>13}  {'ACC_S':>13}  {'Score':>13}  {'nested Score':>13}"]
+    for row in table.to_dict("records"):
+        cells = [f"{row[m]:.3f} ± {row[f'{m}_std']:.3f}" for m in (*MEASURES, "nested_Score")]
+        lines.append(f"{row['name']:<{width}}  " + "  ".join(f"{cell:>13}" for cell in cells))
+    return "\n".join([*lines, "", note, ""])

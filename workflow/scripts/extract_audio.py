@@ -1,0 +1,34 @@
+"""The sound of a shard's videos, mono, aligned with the pictures, as FLAC of 24 bits."""
+
+from pathlib import Path
+
+import soundfile
+
+from blemore.job import run
+from blemore.media.audio import read_sound
+from blemore.media.shard import finish_folder, new_folder, pair_videos, process_clips
+from blemore.stores import OK, PARTIAL, TOO_SHORT, provenance
+
+PACKAGES = ("av", "soundfile")
+
+
+def main(snakemake) -> None:
+    params = snakemake.params
+    sample_rate_hz = params.cfg["sample_rate_hz"]
+    folder = new_folder(snakemake.output.store)
+    duration_s, gain = {}, {}
+
+    def extract(clip: str, video: Path) -> int:
+        sound = read_sound(video, sample_rate_hz)
+        if not len(sound.samples):
+            return TOO_SHORT
+        soundfile.write(folder / f"{clip}.flac", sound.samples, sample_rate_hz, subtype="PCM_24")
+        duration_s[clip], gain[clip] = len(sound.samples) / sample_rate_hz, sound.gain
+        return PARTIAL if sound.damaged else OK
+
+    statuses = process_clips(pair_videos(params.clips, snakemake.input.videos), extract)
+    finish_folder(folder, ".flac", statuses, provenance(params, {}, PACKAGES), duration_s=duration_s, gain=gain)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,53 @@
+"""Tables and the page of the whole run."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from blemore.job import run
+from blemore.report.page import cells, render
+from blemore.report.tables import as_text, confusion_table, score_table, threshold_table, weight_table
+from blemore.stores import STATUSES
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+NOTE = "ACC_P, ACC_S, Score: tuned on the scored fold, as in the paper. nested Score: chosen on the other folds."
+
+
+def main(snakemake) -> None:
+    params = snakemake.params
+    results = [json.loads(Path(path).read_text()) for path in snakemake.input.scores]
+    scores = score_table(results)
+    left_out = [encoder for encoder in params.encoders["asked"] if encoder not in params.encoders["used"]]
+    note = NOTE + (f" Without {', '.join(left_out)}." if left_out else "")
+    configuration = yaml.safe_dump(params.cfg, sort_keys=True, allow_unicode=True)
+    page = render(
+        scores,
+        [_shown(result, decisions) for result, decisions in zip(results, snakemake.input.decisions, strict=True)],
+        note=note,
+        used=params.encoders["used"],
+        left_out=left_out,
+        baselines=results[0]["baselines"],
+        epochs_on_scored_fold=results[0]["epochs_chosen_on_scored_fold"],
+        statuses=STATUSES,
+        status_counts={Path(path).stem: json.loads(Path(path).read_text())["status_counts"] for path in snakemake.input.features},
+        configuration=configuration,
+    )
+    scores.to_csv(snakemake.output.scores, index=False, lineterminator="\n")
+    Path(snakemake.output.text).write_text(as_text(scores, note))
+    Path(snakemake.output.configuration).write_text(configuration)
+    Path(snakemake.output.page).write_text(page)
+
+
+def _shown(result: dict[str, Any], decisions: str) -> dict[str, Any]:
+    confusion = confusion_table(pd.read_csv(decisions)).rename_axis("true set").reset_index()
+    tables = {"Weights": weight_table(result), "Thresholds and scores by fold": threshold_table(result), "True sets by decided sets, nested": confusion}
+    return {"name": result["ensemble"], "tables": {caption: cells(table) for caption, table in tables.items()}}
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
