@@ -121,16 +121,16 @@ def train_name(actor: int, label: Label, repeats: int) -> str:
 def sheet_row(clip: Clip, folds: int) -> dict[str, str | int]:
     """The row of `train_metadata.csv`, official columns in their order."""
     first, second, salience = clip.label
-    parts = {part[:3]: int(part[3:]) for part in clip.name.split("_") if part[:3] in ("int", "sit", "ver")}
+    words = {word[:3]: word for word in clip.name.split("_")}
     return {
         "filename": clip.name,
         "video_id": actor_id(clip.actor),
         "gender": gender(clip.actor),
         "mix": int(bool(second)),
         "emotion_1": first,
-        "version": parts["ver"],
-        "intensity_level": parts.get("int", ""),
-        "situation": parts.get("sit", ""),
+        "version": words["ver"],
+        "intensity_level": words.get("int", ""),
+        "situation": words.get("sit", ""),
         "emotion_2": second,
         "emotion_1_salience": salience if second else "",
         "emotion_2_salience": 100 - salience if second else "",

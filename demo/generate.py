@@ -2,10 +2,12 @@
 
 import argparse
 import csv
+import hashlib
+import json
 import multiprocessing
 import shutil
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
@@ -20,27 +22,43 @@ from faces import Face, draw_face, embed, render
 from voices import SAMPLE_RATE_HZ, Voice, draw_voice, speak
 
 PARTS = 2
+RECIPE = "recipe.json"
 WAV2VEC2_LAYERS = 14
 
 
 def generate(design: Design, output: Path, workers: int = 2) -> None:
-    """Makes the whole data set; the number of workers changes no byte. What an interrupted run left is made anew.
+    """Makes the whole data set, unless it is there; the number of workers changes no byte. What an interrupted run left is made anew.
 
     Raises:
-        FileExistsError: if `output` exists.
+        FileExistsError: if `output` holds something else.
     """
     if output.exists():
-        raise FileExistsError(f"{output} exists; delete it, or name another folder with --output")
+        _refuse_other(design, output)
+        return
     unfinished = output.with_name(f".{output.name}.partial")
     shutil.rmtree(unfinished, ignore_errors=True)
     clips = draw_clips(design)
     for folder in {path.parent for clip in clips for path in clip_files(clip, unfinished)}:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         list(pool.map(partial(make_clip, design=design, root=unfinished), clips, chunksize=4))
     write_sheet([clip for clip in clips if not clip.test], design.folds, unfinished / "train_metadata.csv")
     write_tiny_wav2vec2(unfinished / "weights" / "wav2vec2_tiny", design.seed)
+    (unfinished / RECIPE).write_text(recipe(design))
     unfinished.rename(output)
+
+
+def recipe(design: Design) -> str:
+    """What determines the bytes: the design and the code."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    code = {source.name: hashlib.sha256(source.read_bytes()).hexdigest()[:12] for source in sources}
+    return json.dumps({"design": asdict(design), "code": code}, indent=1) + "\n"
+
+
+def _refuse_other(design: Design, output: Path) -> None:
+    made_by = output / RECIPE
+    if not made_by.is_file() or made_by.read_text() != recipe(design):
+        raise FileExistsError(f"{output} exists and was not made by this code with these arguments; delete it, or name another folder with --output")
 
 
 def clip_files(clip: Clip, root: Path) -> tuple[Path, Path]:

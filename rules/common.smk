@@ -27,7 +27,9 @@ if workflow.is_main_process:
 
 CATALOGUE = Catalogue(config["data"])
 # Snakemake does not tell its targets while it parses, and these two must work where there are no data yet.
-WITHOUT_DATA = any(argument.split(":")[0] in ("check", "weights") for argument in sys.argv)
+WITHOUT_DATA = any(
+    argument.split(":")[0] in ("check", "weights") for argument in sys.argv
+)
 
 if WITHOUT_DATA:
     ENCODERS, FOLDS, SHARDS, ENSEMBLES = config["encoders"], [], [], {}
@@ -49,7 +51,7 @@ wildcard_constraints:
 
 def settings(block, *names):
     """The named settings of one block of the configuration, and nothing else; both may hold wildcards."""
-    if "{" not in block + "".join(names):
+    if not any("{" in text for text in (block, *names)):
         return pick(config, block, names)
     return lambda wildcards: pick(
         config,
@@ -86,4 +88,50 @@ def member_stores(pattern):
         pattern.format(encoder=encoder, head=head, fold=fold)
         for encoder, head in ENSEMBLES[wildcards.ensemble]
         for fold in FOLDS
+    ]
+
+
+def of_kind(kind):
+    """Constrains the wildcard to the encoders of one kind."""
+    names = [
+        name for name, encoder in config["features"].items() if encoder["kind"] == kind
+    ]
+    return "|".join(names) or "none"
+
+
+def local_weights(wildcards):
+    """Files of a local checkpoint with their sizes, which make it stale; empty for a name on the hub."""
+    folder = Path(config["features"][wildcards.encoder]["model"])
+    return {
+        file.name: file.stat().st_size
+        for file in sorted(folder.glob("*"))
+        if file.is_file()
+    }
+
+
+def shard_stores(pattern):
+    return lambda wildcards: expand(pattern, encoder=wildcards.encoder, shard=SHARDS)
+
+
+@cache
+def provided_files(encoder):
+    """Clip id -> file, size and actor: a file that comes, goes or is replaced makes the import stale."""
+    return CATALOGUE.provided(config["features"][encoder])
+
+
+def submissions(wildcards):
+    """A zip for each ensemble of the configuration, where there are test clips."""
+    if not any(clip.split == "test" for clip in CATALOGUE.clips):
+        return []
+    named = [name for name in ENSEMBLES if name in config["fusion"]["ensembles"]]
+    return expand("results/submission/{ensemble}.zip", ensemble=named)
+
+
+def retrained_stores(pattern):
+    """The stores that predict the test clips, where heads are trained again on all clips."""
+    retrained = config["classify"]["test_prediction"] == "retrained"
+    return lambda wildcards: [
+        pattern.format(encoder=encoder, head=head)
+        for encoder, head in ENSEMBLES[wildcards.ensemble]
+        if retrained
     ]

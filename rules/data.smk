@@ -21,7 +21,7 @@ rule check_sheet:
         cfg=settings("data", *SHEET_SETTINGS),
         code=fingerprint("check_sheet.py", env="plain"),
         # The sheet holds the videos' names: another extension is another sheet, other content is not.
-        videos=lambda wildcards: CATALOGUE.video_names,
+        videos=lambda wildcards: {"video names": CATALOGUE.video_names_digest},
     script:
         "../workflow/scripts/check_sheet.py"
 
@@ -30,6 +30,8 @@ rule check:
     log:
         "results/logs/check.log",
     localrule: True
+    conda:
+        "../envs/plain.yaml"
     params:
         config=lambda wildcards: config,
     script:

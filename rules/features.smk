@@ -1,15 +1,3 @@
-def of_kind(kind):
-    """Constrains the wildcard to the encoders of one kind."""
-    names = [name for name, encoder in config["features"].items() if encoder["kind"] == kind]
-    return "|".join(names) or "none"
-
-
-def local_weights(wildcards):
-    """Files of a local checkpoint with their sizes, which make it stale; empty for a name on the hub."""
-    folder = Path(config["features"][wildcards.encoder]["model"])
-    return {file.name: file.stat().st_size for file in sorted(folder.glob("*")) if file.is_file()}
-
-
 rule fetch_weights:
     output:
         description="results/weights/{encoder}.json",
@@ -17,14 +5,14 @@ rule fetch_weights:
         "results/logs/fetch_weights/{encoder}.log",
     benchmark:
         "results/benchmarks/fetch_weights/{encoder}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("wav2vec2"),
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=60,
-    wildcard_constraints:
-        encoder=of_kind("wav2vec2"),
     params:
         cfg=settings("features.{encoder}", "model", "revision"),
         code=fingerprint("fetch_weights.py", env="torch"),
@@ -46,14 +34,14 @@ rule embed_wav2vec2:
         "results/logs/embed_wav2vec2/{encoder}/{shard}.log",
     benchmark:
         "results/benchmarks/embed_wav2vec2/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("wav2vec2"),
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
-    wildcard_constraints:
-        encoder=of_kind("wav2vec2"),
     params:
         cfg=settings("features.{encoder}", "layers", "model", "revision", "segments"),
         code=fingerprint("embed_wav2vec2.py", env="torch"),
@@ -74,25 +62,23 @@ rule embed_prosody:
         "results/logs/embed_prosody/{encoder}/{shard}.log",
     benchmark:
         "results/benchmarks/embed_prosody/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("prosody"),
     conda:
         "../envs/plain.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=60,
-    wildcard_constraints:
-        encoder=of_kind("prosody"),
     params:
-        cfg=settings("features.{encoder}", "f0_max_hz", "f0_min_hz", "hop_s", "segments"),
+        cfg=settings(
+            "features.{encoder}", "f0_max_hz", "f0_min_hz", "hop_s", "segments"
+        ),
         code=fingerprint("embed_prosody.py", env="plain"),
         audio=settings("media.audio", "sample_rate_hz"),
         actors=shard_actors,
     script:
         "../workflow/scripts/embed_prosody.py"
-
-
-def shard_stores(pattern):
-    return lambda wildcards: expand(pattern, encoder=wildcards.encoder, shard=SHARDS)
 
 
 rule gather_features:
@@ -106,25 +92,19 @@ rule gather_features:
         "results/logs/gather_features/{encoder}.log",
     benchmark:
         "results/benchmarks/gather_features/{encoder}.tsv"
+    wildcard_constraints:
+        encoder="|".join([of_kind("wav2vec2"), of_kind("prosody")]),
     conda:
         "../envs/plain.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
-    wildcard_constraints:
-        encoder="|".join([of_kind("wav2vec2"), of_kind("prosody")]),
     params:
         cfg=settings("data", "max_failed_fraction"),
         code=fingerprint("gather_features.py", env="plain"),
     script:
         "../workflow/scripts/gather_features.py"
-
-
-@cache
-def provided_files(encoder):
-    """Clip id -> file, size and actor: a file that comes, goes or is replaced makes the import stale."""
-    return CATALOGUE.provided(config["features"][encoder])
 
 
 rule import_provided:
@@ -135,14 +115,14 @@ rule import_provided:
         "results/logs/import_provided/{encoder}.log",
     benchmark:
         "results/benchmarks/import_provided/{encoder}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("provided"),
     conda:
         "../envs/plain.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    wildcard_constraints:
-        encoder=of_kind("provided"),
     params:
         cfg=settings("data", "max_failed_fraction"),
         code=fingerprint("import_provided.py", env="plain"),

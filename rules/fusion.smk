@@ -1,21 +1,3 @@
-def submissions(wildcards):
-    """A zip for each ensemble of the configuration, where there are test clips."""
-    if not any(clip.split == "test" for clip in CATALOGUE.clips):
-        return []
-    named = [name for name in ENSEMBLES if name in config["fusion"]["ensembles"]]
-    return expand("results/submission/{ensemble}.zip", ensemble=named)
-
-
-def retrained_stores(pattern):
-    """The stores that predict the test clips, where heads are trained again on all clips."""
-    retrained = config["classify"]["test_prediction"] == "retrained"
-    return lambda wildcards: [
-        pattern.format(encoder=encoder, head=head)
-        for encoder, head in ENSEMBLES[wildcards.ensemble]
-        if retrained
-    ]
-
-
 rule fuse:
     input:
         manifests=member_stores(

@@ -132,3 +132,12 @@ rule cut_clips:
         clips=shard_clips,
     script:
         "../workflow/scripts/cut_clips.py"
+
+
+rule media:
+    input:
+        expand(
+            "results/media/{kind}/{shard}.json",
+            kind=["track", "faces", "body", "audio", "clips"],
+            shard=SHARDS,
+        ),

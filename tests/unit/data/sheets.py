@@ -5,8 +5,7 @@ from itertools import combinations, count, cycle
 from pathlib import Path
 from typing import Any
 
-COLUMNS = "filename,video_id,gender,mix,emotion_1,version,intensity_level,situation,emotion_2,emotion_1_salience,emotion_2_salience,fold".split(",")
-SMALL = f"""{",".join(COLUMNS)}
+SMALL = """filename,video_id,gender,mix,emotion_1,version,intensity_level,situation,emotion_2,emotion_1_salience,emotion_2_salience,fold
 A101_ang_int1_ver1,A101,f,0,ang,ver1,int1,,,,,0
 A101_mix_ang_hap_30_70_ver1,A101,f,1,ang,ver1,,,hap,30,70,0
 A102_neu_sit2_ver1,A102,m,0,neu,ver1,,sit2,,,,1
@@ -14,6 +13,7 @@ A102_mix_disg_sad_50_50_ver1,A102,m,1,disg,ver1,,,sad,50,50,1
 A103_fea_int2_ver1,A103,f,0,fea,ver1,int2,,,,,2
 A103_mix_fea_sad_70_30_ver1,A103,f,1,fea,ver1,,,sad,70,30,2
 """
+COLUMNS = SMALL.partition("\n")[0].split(",")
 FOLDS = {0: (522, 280, 9), 1: (486, 270, 9), 2: (468, 240, 8), 3: (472, 240, 8), 4: (508, 296, 9)}  # clips, blends, actors
 
 

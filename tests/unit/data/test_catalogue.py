@@ -237,12 +237,24 @@ def test_folds_are_those_that_hold_train_clips(root):
 
 
 def test_video_names_of_missing_videos_take_the_usual_extension(root):
-    assert set(map(lambda name: name[-4:], Catalogue(data_block(root)).video_names.values())) == {".mov"}
+    assert {name[-4:] for name in Catalogue(data_block(root)).video_names.values()} == {".mov"}
     for name in ("A101_ang_int1_ver1.MKV", "A102_neu_sit2_ver1.MKV", "A103_fea_int2_ver1.mp4"):
         touch(root / "part_01" / name)
     names = Catalogue(data_block(root)).video_names
     assert names["A103_fea_int2_ver1"] == "A103_fea_int2_ver1.mp4"
     assert names["A103_mix_fea_sad_70_30_ver1"] == "A103_mix_fea_sad_70_30_ver1.MKV"
+
+
+def test_video_names_digest_follows_names_and_not_content(root):
+    video = touch(root / "part_01" / "A101_ang_int1_ver1.mov", size=1)
+    before = Catalogue(data_block(root)).video_names_digest
+    touch(video, size=2)
+    assert Catalogue(data_block(root)).video_names_digest == before
+    video.rename(video.with_suffix(".mp4"))
+    renamed = Catalogue(data_block(root)).video_names_digest
+    assert renamed != before
+    touch(root / "test_videos" / "test_0001.mp4")
+    assert Catalogue(data_block(root)).video_names_digest not in (before, renamed)
 
 
 def test_provided_files_are_found_by_split(root):
@@ -292,14 +304,13 @@ def test_missing_videos_get_the_same_paragraph(tmp_path):
 
 
 def test_the_settings_listed_are_those_read(root):
-    class Recorded(dict):
-        read: set = set()
+    read = set()
 
+    class Recorded(dict):
         def __getitem__(self, name):
-            self.read.add(name)
+            read.add(name)
             return super().__getitem__(name)
 
-    data = Recorded(data_block(root))
-    assert Catalogue(data).clips
+    assert Catalogue(Recorded(data_block(root))).clips
     assert Catalogue(Recorded(data_block(root, folds="made"))).folds
-    assert Recorded.read == set(module.SETTINGS)
+    assert read == set(module.SETTINGS)

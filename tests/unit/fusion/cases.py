@@ -30,7 +30,7 @@ def random_probabilities(rng, truth, skill=1.0):
 
 def degenerate(rng, clips):
     """Rows of few values: ties, zeros, points exactly on the grid and next to it, values of float32."""
-    kind = rng.integers(6)
+    kind = rng.integers(7)
     if kind == 0:
         return rng.choice([0.0, 0.1, 0.25, 0.5, 1.0], (clips, 6))
     if kind == 1:
@@ -41,6 +41,8 @@ def degenerate(rng, clips):
         return np.nextafter(rng.choice(GRID, (clips, 6)), rng.choice([0.0, 1.0], (clips, 6)))
     if kind == 4:
         return rng.choice(GRID, (clips, 6)).astype(np.float32)
+    if kind == 5:  # twice a grid value and the value: their difference is the value to the last bit
+        return rng.choice(GRID, (clips, 1)) * rng.permuted(np.tile([2, 1, 0, 0, 0, 0], (clips, 1)), axis=1)
     return rng.choice([0.0, 1e-300, 5e-324, 0.05], (clips, 6))
 
 

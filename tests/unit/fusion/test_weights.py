@@ -143,17 +143,35 @@ def slow_greedy(probabilities, truth, folds, picks):
     return found / found.sum()
 
 
-def test_greedy_as_the_second_implementation(monkeypatch):
-    # One bag that draws every actor once is no bag.
-    monkeypatch.setattr(np.random, "default_rng", lambda _: type("Every", (), {"integers": staticmethod(lambda stop, size: np.arange(size))}))
-    rng = np.random.Generator(np.random.PCG64(2))
+def without_bags(probabilities, truth, folds, picks):
+    """With a single actor every draw is the same."""
+    return search_weights(probabilities, truth, folds, "greedy", actors=["A1"] * len(truth), picks=picks, bags=1)
+
+
+def test_greedy_as_the_second_implementation():
+    rng = np.random.default_rng(2)
     truth = random_truth(rng, 10)
     truth[[0, 9]] = [[70, 30, 0, 0, 0, 0], [0, 0, 50, 0, 50, 0]]
     folds = np.array([0] * 6 + [1] * 4)
     for _ in range(3):
         probabilities = np.array([random_probabilities(rng, truth, skill) for skill in (1.0, 0.9, 0.5)])
-        found = search_weights(probabilities, truth, folds, "greedy", picks=4, bags=1)
-        assert found == pytest.approx(slow_greedy(probabilities, truth, folds, picks=4))
+        assert without_bags(probabilities, truth, folds, picks=4) == pytest.approx(slow_greedy(probabilities, truth, folds, picks=4))
+
+
+def singles(*emotions):
+    return np.eye(6)[list(emotions)]
+
+
+def test_each_fold_counts_the_same():
+    truth, folds = singles(0, 1, 2, 3) * 100, np.array([0, 0, 0, 1])
+    right_in_the_large_fold, right_in_the_small_fold = singles(0, 1, 2, 5), singles(0, 5, 5, 3)
+    weights = without_bags(np.array([right_in_the_large_fold, right_in_the_small_fold]), truth, folds, picks=1)
+    assert weights.tolist() == [0, 1]
+
+
+def test_what_does_not_help_is_not_added():
+    truth = singles(0, 1, 2, 3) * 100
+    assert without_bags(np.array([np.full((4, 6), 1 / 6), singles(0, 1, 2, 3)]), truth, np.zeros(4), picks=5).tolist() == [0, 1]
 
 
 def test_an_encoder_that_has_nothing_for_some_clips_is_no_obstacle(ensemble):

@@ -30,7 +30,6 @@ def write_video(
     *,
     codec: str = "ffv1",
     pix_fmt: str = "bgr0",
-    sample_aspect: Fraction | None = None,
     orientation: tuple[float, bool, bool] | None = None,
     colour: dict[str, int] | None = None,
     sound: tuple[NDArray[np.float32], int, int] | None = None,
@@ -48,8 +47,6 @@ def write_video(
         video.codec_context.max_b_frames = 0
         for name, value in (colour or {}).items():
             setattr(video.codec_context, name, value)
-        if sample_aspect:
-            video.codec_context.sample_aspect_ratio = sample_aspect
         if orientation:
             video.set_display_rotation(orientation[0], hflip=orientation[1], vflip=orientation[2])
         audio: Any = sound and container.add_stream("pcm_s16le", rate=sound[1], layout="mono" if len(sound[0]) == 1 else "stereo")
@@ -87,7 +84,7 @@ def at_rate(times_s: Sequence[Fraction], fps: float) -> list[int]:
     """The time rule of the design, word for word: which picture each output frame shows."""
     duration_s = times_s[-1] - times_s[0] + Fraction(np.median([float(b - a) for a, b in zip(times_s, times_s[1:])])).limit_denominator(10**6)
     limits = [(k + Fraction(1, 2)) / Fraction(fps) for k in range(round(duration_s * Fraction(fps)))]
-    return [max(index for index, time_s in enumerate(times_s) if time_s < limit) for limit in limits]
+    return [max(index for index, time_s in enumerate(times_s) if time_s - times_s[0] < limit) for limit in limits]
 
 
 def md5(frame: NDArray[np.uint8]) -> str:

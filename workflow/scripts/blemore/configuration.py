@@ -80,7 +80,7 @@ def _kind_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iter
         kinds = {name.removeprefix(f"{what}_"): entry for name, entry in schema["$defs"].items() if name.startswith(f"{what}_")}
         for name, instance in _instances(config, block).items():
             kind = instance.get("kind")
-            if kind in kinds:
+            if isinstance(kind, str) and kind in kinds:
                 yield from _schema_problems(instance, kinds[kind], f"{block}.{name}")
             else:
                 yield f"{block}.{name}.kind is {_shown(kind)}; {did_you_mean(str(kind), kinds)}"

@@ -4,6 +4,7 @@ import csv
 import glob
 import hashlib
 import io
+import json
 import os
 import re
 from collections import Counter, defaultdict
@@ -115,6 +116,11 @@ class Catalogue:
         extensions = Counter(Path(name).suffix for name in found.values())
         usual = min(extensions, key=lambda extension: (-extensions[extension], extension), default=DEFAULT_EXTENSION)
         return {clip.clip: found.get(clip.clip, clip.clip + usual) for clip in self.clips}
+
+    @cached_property
+    def video_names_digest(self) -> str:
+        """Changes when a clip comes or goes or its file is renamed; short, because Snakemake prints a param that changed."""
+        return hashlib.sha256(json.dumps(sorted(self.video_names.items())).encode()).hexdigest()[:12]
 
     def provided(self, folders: Mapping[str, Any]) -> dict[str, tuple[str | None, int | None, str]]:
         """Clip -> its provided `.npy` file, size in bytes and actor; None where there is no file. Shard by shard, like a gathered store.

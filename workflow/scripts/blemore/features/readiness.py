@@ -14,7 +14,7 @@ READY, STORED, WEIGHTS_MISSING, GATED = "ready", "ready (stored)", "weights miss
 FOLDER_MISSING, FOLDER_INCOMPLETE, KEY_MISSING = "folder missing", "folder incomplete", "key missing"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-SIZE_GB = {"facebook/wav2vec2-large": 1.3, "facebook/wav2vec2-base": 0.4}  # parameters of reference/encoders, four bytes each
+SIZE_GB = {"facebook/wav2vec2-large": 1.3, "facebook/wav2vec2-base": 0.4}  # 315.4 and 94.4 million parameters, four bytes each
 
 
 class Readiness(NamedTuple):
@@ -97,11 +97,10 @@ def _provided(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
         return FOLDER_MISSING, f"{', '.join(absent)}: no such folder", None
     if not catalogue:
         return READY, "", None
-    files = catalogue.provided(config["features"][name])
-    found = {clip.clip: clip.split == "test" for clip in catalogue.clips if files[clip.clip][0]}
-    tests = sum(clip.split == "test" for clip in catalogue.clips)
-    detail = f"files for {len(found) - sum(found.values())} of {len(catalogue.clips) - tests} train clips, {sum(found.values())} of {tests} test clips"
-    return (READY if found else FOLDER_INCOMPLETE), detail, len(found)
+    files = {clip for clip, (file, _, _) in catalogue.provided(config["features"][name]).items() if file}
+    clips = {part: {clip.clip for clip in catalogue.clips if (clip.split == "test") == (part == "test")} for part in ("train", "test")}
+    detail = "files for " + ", ".join(f"{len(files & clips[part])} of {len(clips[part])} {part} clips" for part in clips)
+    return (READY if files else FOLDER_INCOMPLETE), detail, len(files)
 
 
 def _with_video(catalogue: Catalogue | None) -> int | None:

@@ -1,0 +1,55 @@
+import av
+import numpy as np
+import pytest
+
+from blemore.media.audio import read_audio
+from blemore.media.clips import AUDIO_RATE_HZ, even_size, write_mp4
+from blemore.media.video import read_video
+from unit.media.recordings import ffmpeg_frames
+
+ENCODING = {"fps": 30, "max_height": 720, "crf": 23, "audio_bitrate": 96000}
+HUM = (0.4 * np.sin(2 * np.pi * 200 * np.arange(AUDIO_RATE_HZ) / AUDIO_RATE_HZ)).astype(np.float32)
+
+
+def gradient(count=30, height=90, width=121):
+    ramp = np.linspace(0, 200, width).astype(np.uint8)
+    return [np.repeat(np.broadcast_to(np.roll(ramp, 3 * index), (height, width))[..., np.newaxis], 3, axis=2) for index in range(count)]
+
+
+@pytest.mark.parametrize(("size", "max_height", "expected"), [((1920, 1080), 720, (1280, 720)), ((360, 288), 720, (360, 288)), ((607, 1079), 720, (406, 720)),
+                                                               ((121, 91), 720, (120, 90)), ((3, 1), 720, (4, 2))])  # fmt: skip
+def test_sides_are_even_and_the_clip_is_never_enlarged(size, max_height, expected):
+    width, height = even_size(*size, max_height)
+    assert abs(width - expected[0]) <= 2
+    assert (width % 2, height % 2) == (0, 0)
+    assert height <= max(2, min(max_height, size[1] + 1))
+
+
+def test_the_clip_is_h264_and_aac_that_the_ffmpeg_program_reads(tmp_path):
+    write_mp4(tmp_path / "clip.mp4", gradient(), HUM, **ENCODING)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        assert (video.codec_context.name, video.codec_context.pix_fmt, audio.codec_context.name) == ("h264", "yuv420p", "aac")
+    assert len(ffmpeg_frames(tmp_path / "clip.mp4")) == 30
+
+
+def test_pictures_and_sound_come_back_in_step(tmp_path):
+    frames = gradient()
+    write_mp4(tmp_path / "clip.mp4", frames, HUM, **ENCODING)
+    read = read_video(tmp_path / "clip.mp4", 30).frames
+    assert np.abs(read[:, :, :118].astype(int) - np.array(frames)[:, :90, :118]).mean() < 6
+    samples = read_audio(tmp_path / "clip.mp4", AUDIO_RATE_HZ)
+    assert len(samples) == AUDIO_RATE_HZ
+    assert samples[4000:-4000] == pytest.approx(HUM[4000:-4000], abs=0.05)
+
+
+def test_a_clip_without_sound_has_no_audio_track(tmp_path):
+    write_mp4(tmp_path / "clip.mp4", gradient(5), None, **ENCODING)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert not container.streams.audio
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        write_mp4(tmp_path / f"{name}.mp4", gradient(), HUM, **ENCODING)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+import torch
+import yaml
+from facenet_pytorch import MTCNN
+
+from blemore.media.faces import TrackSettings, detect_faces, face_detector, track_face
+from blemore.media.video import iter_video, read_video
+
+
+def pixels(path, fps=30, count=None):
+    return [frame.pixels for frame in iter_video(path, fps)][:count]
+
+
+def test_defaults_are_those_of_the_configuration(repository):
+    configured = yaml.safe_load((repository / "config.yaml").read_text())["media"]["track"]
+    defaults = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(TrackSettings()).items()}
+    assert defaults == configured
+
+
+@pytest.mark.parametrize(("name", "count", "height"), [
+    ("talkers/brbk7n.mpg", 90, (130, 190)),
+    ("talkers/lrwp9a.mpg", 90, (130, 190)),
+    ("cases/rotated_270_mono.mp4", 90, (130, 190)),
+    ("cases/single_face.mp4", 72, (150, 250)),
+    ("cases/upper_body_no_audio.mkv", 63, (60, 100)),
+])  # fmt: skip
+def test_a_face_in_every_frame_of_the_recordings_with_one(media_folder, name, count, height):
+    face = track_face(pixels(media_folder / name))
+    assert face.detected.tolist() == [True] * count
+    assert np.isfinite(face.landmarks).all()
+    heights = face.boxes[:, 3] - face.boxes[:, 1]
+    assert height[0] < heights.min() <= heights.max() < height[1]
+
+
+def test_faces_in_the_first_72_frames_only(media_folder):
+    face = track_face(pixels(media_folder / "cases" / "face_then_none_vfr_late_audio.mov"))
+    assert face.detected.tolist() == [True] * 72 + [False] * 120
+    assert np.isnan(face.boxes[72:]).all()
+
+
+def test_no_face_in_the_cartoon(media_folder):
+    face = track_face(pixels(media_folder / "cases" / "no_face_wrong_frame_count.mp4"))
+    assert len(face.detected) == 119
+    assert not face.detected.any()
+
+
+def test_one_person_is_followed_among_several(media_folder):
+    frames = (frame.pixels for frame in iter_video(media_folder / "cases" / "several_faces_1080p.mp4", 15))
+    face = track_face(frames, TrackSettings(fps=15))
+    assert face.detected.all()
+    moves = np.linalg.norm(np.diff((face.boxes[:, :2] + face.boxes[:, 2:]) / 2, axis=0), axis=1)
+    assert moves.max() < 0.5 * (face.boxes[:, 2] - face.boxes[:, 0]).min()
+
+
+def test_without_the_rotation_tag_there_is_no_face(media_folder):
+    sideways = [np.rot90(frame) for frame in pixels(media_folder / "cases" / "rotated_270_mono.mp4", fps=5)]
+    assert not track_face(np.ascontiguousarray(sideways)).detected.any()
+
+
+@pytest.mark.parametrize("name", ["talkers/pwij3p.mpg", "cases/single_face.mp4"])
+def test_full_size_and_stride_one_are_exactly_facenets_numbers(media_folder, name):
+    frames = pixels(media_folder / name, count=8)
+    face = track_face(frames, TrackSettings(stride=1, detect_height=None))
+    detector = MTCNN()
+    for index, frame in enumerate(frames):
+        boxes, probability, landmarks = detector.detect(frame, landmarks=True)
+        assert np.array_equal(face.boxes[index], boxes[0])
+        assert np.array_equal(face.landmarks[index], landmarks[0])
+        assert face.probability[index] == probability[0]
+
+
+def test_reduced_detection_finds_the_same_landmarks(media_folder):
+    frames = pixels(media_folder / "cases" / "single_face.mp4", count=12)
+    reduced, full = track_face(frames), track_face(frames, TrackSettings(detect_height=None))
+    eyes = np.linalg.norm(full.landmarks[:, 0] - full.landmarks[:, 1], axis=1)
+    assert (np.linalg.norm(reduced.landmarks - full.landmarks, axis=2).mean(1) / eyes).max() < 0.06
+
+
+def test_searched_frames_are_the_same_with_a_stride_and_those_between_lie_close(media_folder):
+    frames = pixels(media_folder / "talkers" / "lbbc2a.mpg", count=30)
+    every, fourth = track_face(frames), track_face(frames, TrackSettings(stride=4))
+    searched = [*range(0, 30, 4), 29]
+    assert fourth.detected.all()
+    for one, other in zip(every, fourth):
+        assert np.array_equal(one[searched], other[searched])
+    assert np.abs(every.landmarks - fourth.landmarks).max() < 12
+
+
+def test_an_array_and_a_stream_give_the_same(media_folder):
+    path = media_folder / "talkers" / "swiz3n.mpg"
+    whole, streamed = track_face(read_video(path, 5).frames), track_face(frame.pixels for frame in iter_video(path, 5))
+    for one, other in zip(whole, streamed):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 200), (19, 19), (20, 20), (64, 64)])
+def test_frames_too_small_for_a_face_hold_none(size):
+    noise = np.random.default_rng(1).integers(0, 256, (4, *size, 3), np.uint8)
+    face = track_face(noise)
+    assert face.boxes.shape == (4, 4)
+    assert not face.detected.any()
+
+
+@pytest.mark.parametrize("error", [IndexError("the shape of the mask"), RuntimeError("torch.cat(): expected a non-empty list of Tensors")])
+def test_facenets_faults_with_degenerate_candidates_are_frames_without_a_face(monkeypatch, error):
+    def broken(*_, **__):
+        raise error
+
+    detector = face_detector(20, (0.6, 0.7, 0.7), "cpu")
+    monkeypatch.setattr(detector, "detect", broken)
+    assert len(detect_faces(detector, np.zeros((64, 64, 3), np.uint8), None).boxes) == 0
+
+
+def test_other_faults_of_the_detector_are_not_swallowed(monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("CUDA out of memory")
+
+    detector = face_detector(20, (0.6, 0.7, 0.7), "cpu")
+    monkeypatch.setattr(detector, "detect", broken)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        detect_faces(detector, np.zeros((64, 64, 3), np.uint8), None)
+
+
+def test_no_frames_give_an_empty_track():
+    assert [len(field) for field in track_face(iter(()))] == [0, 0, 0, 0]
+
+
+def test_detection_runs_on_one_thread_with_one_model():
+    assert face_detector(20, (0.6, 0.7, 0.7), "cpu") is face_detector(20, (0.6, 0.7, 0.7), "cpu")
+    assert torch.get_num_threads() == 1

@@ -1,0 +1,227 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from unit.data.sheets import SMALL, data_block, touch
+
+import check
+from blemore.data.catalogue import Catalogue
+from blemore.features.check import COSTS, MEDIA_OF_KIND, report, table
+from blemore.features.readiness import KINDS, Readiness, readiness, select_encoders
+from blemore.job import BadInput
+from blemore.problems import load_schema
+
+PROVIDED = ("hicmae", "wavlm", "hubert", "imagebind", "videomaev2")
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, monkeypatch):
+    """An empty working directory in which the hub is allowed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+
+@pytest.fixture
+def config(repository):
+    """The default configuration on six train clips and one test clip, one of each with video."""
+    touch(Path("data/part_01/A102_neu_sit2_ver1.mov"))
+    touch(Path("data/test_videos/test_0001.mov"))
+    Path("data/train_metadata.csv").write_text(SMALL)
+    config = yaml.safe_load((repository / "config.yaml").read_text())
+    return {**config, "data": {**config["data"], **data_block(Path("data"))}}
+
+
+def provide(config, *names):
+    """Provided features of one train and one test clip."""
+    for name in names:
+        touch(Path("data", config["features"][name]["train"], "A102_neu_sit2_ver1.npy"))
+        touch(Path("data", config["features"][name]["test"], "test_0001.npy"))
+
+
+def state(config, name) -> Readiness:
+    return readiness(name, config, Catalogue(config["data"]))
+
+
+def test_every_kind_of_the_schema_has_a_readiness_and_a_cost():
+    kinds = {name.removeprefix("encoder_") for name in load_schema("config")["$defs"] if name.startswith("encoder_")}
+    assert set(KINDS) == set(MEDIA_OF_KIND) == kinds
+    assert kinds <= set(COSTS)
+
+
+def test_prosody_needs_only_videos(config):
+    assert state(config, "prosody") == ("prosody", "ready", "needs no weights", 2)
+
+
+def test_weights_on_the_hub_are_fetched_by_the_run(config):
+    missing = state(config, "wav2vec2")
+    assert missing == (
+        "wav2vec2",
+        "weights missing",
+        "facebook/wav2vec2-large, 1.3 GB (features.wav2vec2.model): fetched by `snakemake weights`, or by the run itself where the hub can be reached; "
+        "or name a local folder",
+        2,
+    )
+    assert not missing.blocks_run
+
+
+def test_weights_block_a_run_that_may_not_fetch_them(config, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    missing = state(config, "wav2vec2")
+    assert missing.detail == "facebook/wav2vec2-large, 1.3 GB (features.wav2vec2.model): HF_HUB_OFFLINE=1 forbids to fetch them; or name a local folder"
+    assert missing.blocks_run
+
+
+def test_fetched_weights_are_ready(config):
+    touch(Path("weights/facebook--wav2vec2-large--main/config.json"))
+    assert state(config, "wav2vec2")[1:3] == ("ready", "weights/facebook--wav2vec2-large--main")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([], ("folder incomplete", "features.wav2vec2.model names local, which holds no config.json")),
+        (["config.json"], ("folder incomplete", "features.wav2vec2.model names local, which holds no model.safetensors or pytorch_model.bin")),
+        (["config.json", "model.safetensors"], ("ready", "local")),
+        (["config.json", "pytorch_model.bin"], ("ready", "local")),
+    ],
+)
+def test_a_local_checkpoint_must_be_whole(config, files, expected):
+    Path("local").mkdir()
+    for name in files:
+        touch(Path("local", name))
+    config["features"]["wav2vec2"]["model"] = "local"
+    found = state(config, "wav2vec2")
+    assert found[1:3] == expected
+    assert found.blocks_run == (expected[0] != "ready")
+
+
+@pytest.mark.parametrize("model", ["wav2vec2", "/nowhere/wav2vec2", "./a/b", "a/b/c"])
+def test_what_is_neither_folder_nor_name_on_the_hub_blocks(config, model):
+    config["features"]["wav2vec2"]["model"] = model
+    found = state(config, "wav2vec2")
+    assert found[1:3] == ("folder missing", f"features.wav2vec2.model names {model}, which is neither a folder nor a name on the hub")
+    assert found.blocks_run
+
+
+def test_provided_features_say_for_how_many_clips(config):
+    provide(config, "wavlm")
+    assert state(config, "wavlm")[1:] == ("ready", "files for 1 of 6 train clips, 1 of 1 test clips", 2)
+
+
+def test_provided_folders_that_are_absent_are_named_with_their_settings(config):
+    found = state(config, "wavlm")
+    assert found.detail == (
+        "features.wavlm.train names data/pre_extracted_train_data/WavLM_large_train, "
+        "features.wavlm.test names data/pre_extracted_test_data/WavLM_large_test: no such folder"
+    )
+    assert (found.state, found.blocks_run) == ("folder missing", True)
+
+
+def test_a_provided_folder_without_any_clip_blocks(config):
+    touch(Path("data", config["features"]["wavlm"]["train"], "other.npy"))
+    touch(Path("data", config["features"]["wavlm"]["test"], "other.npy"))
+    found = state(config, "wavlm")
+    assert found[1:] == ("folder incomplete", "files for 0 of 6 train clips, 0 of 1 test clips", 0)
+    assert found.blocks_run
+
+
+def test_without_test_clips_no_test_folder_is_needed(config):
+    config["data"]["test_videos"] = []
+    touch(Path("data", config["features"]["wavlm"]["train"], "A102_neu_sit2_ver1.npy"))
+    assert state(config, "wavlm").detail == "files for 1 of 6 train clips, 0 of 0 test clips"
+
+
+def test_a_gathered_store_is_ready_whatever_else_is_missing(config):
+    touch(Path("results/features/wavlm.json"))
+    assert state(config, "wavlm") == ("wavlm", "ready (stored)", "", 7)
+
+
+def test_without_a_data_set_clips_are_unknown(config):
+    assert [readiness(name, config, None).clips for name in config["encoders"]] == [None] * 7
+
+
+def test_all_that_is_missing_is_an_error_at_once(config):
+    provide(config, "hicmae", "imagebind")
+    with pytest.raises(BadInput) as refused:
+        select_encoders(config, Catalogue(config["data"]))
+    lines = str(refused.value).splitlines()
+    assert lines[0] == "3 of 7 encoders cannot run; provide what they lack, leave them out of `encoders`, or set missing_encoders to skip:"
+    assert [line.split(":")[:2] for line in lines[1:]] == [[f"  - {name}", " folder missing"] for name in ("wavlm", "hubert", "videomaev2")]
+
+
+def test_skip_leaves_out_what_is_missing(config):
+    provide(config, "hicmae", "imagebind")
+    config["missing_encoders"] = "skip"
+    assert select_encoders(config, Catalogue(config["data"])) == ["wav2vec2", "prosody", "hicmae", "imagebind"]
+
+
+def test_skip_does_not_leave_nothing(config):
+    config |= {"missing_encoders": "skip", "encoders": list(PROVIDED)}
+    with pytest.raises(BadInput, match=r"^5 of 5 encoders cannot run; provide what they lack, leave them out of `encoders`:\n"):
+        select_encoders(config, Catalogue(config["data"]))
+
+
+def test_nothing_missing_is_every_encoder(config):
+    provide(config, *PROVIDED)
+    assert select_encoders(config, Catalogue(config["data"])) == config["encoders"]
+
+
+def test_report_without_data_is_complete_and_says_where_to_get_it(config):
+    Path("data/train_metadata.csv").unlink()
+    lines = report(config).splitlines()
+    assert lines[0].split() == ["encoder", "kind", "state", "clips", "detail"]
+    assert [line.split()[0] for line in lines[1:8]] == config["encoders"]
+    assert lines[8] == "2 of 7 encoders can run; a run stops before its first job (missing_encoders: error)."
+    assert lines[10].startswith("The data set is not there: the sheet data/train_metadata.csv is no file. BLEMORE can be had from Zenodo, record 17787362")
+    assert lines[10].endswith("`make demo` needs none of it: it generates its own data set.")
+    assert len(lines) == 11
+
+
+def test_report_with_data_sums_up(config):
+    provide(config, *PROVIDED)
+    assert report(config).split("\n\n")[1].splitlines() == [
+        "train       6 clips, 3 actors, 3 folds",
+        "train_only  0 clips",
+        "test        1 clips (files in test_videos: there is no test sheet)",
+        "videos      2 of 7 found, 4 shards",
+    ]
+    assert "7 of 7 encoders can run.\n" in report(config)
+
+
+def test_report_of_a_data_set_without_videos_says_so_only_where_they_are_needed(config):
+    Path("data/part_01/A102_neu_sit2_ver1.mov").unlink()
+    config["data"]["test_videos"] = []
+    provide(config, *PROVIDED)
+    assert "no video is in part_*" in report(config)
+    for name in ("wav2vec2", "prosody"):
+        touch(Path(f"results/features/{name}.json"))
+    assert "no video is in" not in report(config)
+
+
+def test_report_warns_of_few_folds_and_of_actors_that_train_and_test(config):
+    Path("data/train_metadata.csv").write_text(SMALL.replace(",2\n", ",1\n"))
+    Path("data/test_metadata.csv").write_text("filename,video_id\ntest_0001,A102\n")
+    text = report(config)
+    assert "\n            fewer than 3 folds: the inner split takes actors of the one fold that trains\n" in text
+    assert "\n            also train: A102, so the test score is not one of unseen actors\n" in text
+
+
+def test_cost_counts_each_stage_once_and_leaves_out_what_is_stored(config, monkeypatch):
+    """Seven clips: audio 1 s once, wav2vec2 2 s, prosody 4 s: 49 s; heads: 3 folds, 2 alone and wav2vec2/mlp_512: 9 of 400 s; 3649 s in all."""
+    monkeypatch.setattr("blemore.features.check.HEAD_S", 400)
+    for kind, seconds in (("extract_audio", 1), ("wav2vec2", 2), ("prosody", 4)):
+        monkeypatch.setitem(COSTS, kind, COSTS[kind]._replace(seconds=seconds, megabytes=100 * seconds))
+    config["encoders"] = ["wav2vec2", "prosody"]
+    assert report(config).endswith("expected    4.9 GB, 1.0 hours of one core (9 heads included), 0 dollars; rough, for clips of 4 s\n")
+    touch(Path("results/features/prosody.json"))
+    assert "expected    2.1 GB, " in report(config)
+
+
+def test_columns_are_padded_to_the_widest_cell():
+    assert table([("a", "bb", "c"), ("aaaa", "b", "")]) == ["a     bb  c", "aaaa  b"]
+
+
+def test_the_script_prints_the_table_and_keeps_it_in_the_log(config, capsys):
+    check.main(SimpleNamespace(params=SimpleNamespace(config=config), log=["check.log"]))
+    assert capsys.readouterr().out == Path("check.log").read_text() == report(config)

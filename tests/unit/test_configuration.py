@@ -1,0 +1,237 @@
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from blemore.configuration import TARGETS, active_ensembles, validate
+from blemore.job import BadInput
+from blemore.problems import load_schema
+from blemore.settings import pick
+
+PRESETS = ("audio_only", "no_api", "no_gpu", "paper", "provided_only")
+
+
+@pytest.fixture(scope="module")
+def default(repository) -> dict[str, Any]:
+    return yaml.safe_load((repository / "config.yaml").read_text())
+
+
+@pytest.fixture
+def config(default) -> dict[str, Any]:
+    return copy.deepcopy(default)
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """As Snakemake lays files over each other: blocks are merged, everything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = overlaid(merged[key], value) if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping) else value
+    return merged
+
+
+def changed(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    *blocks, name = path.split(".")
+    place = config
+    for block in blocks:
+        place = place[block]
+    place[name] = value
+    return config
+
+
+def refusal(config: Any) -> str:
+    with pytest.raises(BadInput) as refused:
+        validate(config)
+    return str(refused.value)
+
+
+def test_the_default_configuration_is_valid(default):
+    validate(default)
+
+
+def test_every_preset_is_tested(repository):
+    assert tuple(sorted(path.stem for path in (repository / "presets").glob("*.yaml"))) == PRESETS
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_valid_over_the_default_and_say_what_they_are_for(repository, default, name):
+    text = (repository / "presets" / f"{name}.yaml").read_text()
+    assert text.startswith("# ")
+    validate(overlaid(default, yaml.safe_load(text)))
+
+
+def objects(schema: Any, path: str = "config") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every schema of an object with named settings."""
+    if isinstance(schema, Mapping):
+        if "properties" in schema and "type" in schema:
+            yield path, schema
+        for key, value in schema.items():
+            yield from objects(value, f"{path}.{key}")
+
+
+@pytest.mark.parametrize("name", ["config", "sheet"])
+def test_every_object_is_closed_and_every_setting_is_required_and_described(name):
+    found = dict(objects(load_schema(name)))
+    assert found
+    for path, schema in found.items():
+        assert schema["additionalProperties"] is False, path
+        assert sorted(schema["required"]) == sorted(schema["properties"]), path
+        assert all(entry["description"].endswith(".") for entry in schema["properties"].values()), path
+
+
+def leaves(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, entry in schema.get("properties", {}).items():
+        yield from leaves(entry, f"{prefix}{name}.") if "properties" in entry else [prefix + name]
+
+
+def test_the_default_sets_what_the_schema_describes_and_nothing_else(default):
+    for path in leaves(load_schema("config")):
+        block, _, name = path.rpartition(".")
+        assert pick(default, block, [name]) if block else name in default
+
+
+def test_every_kind_is_used_by_the_default(default):
+    used = {f"encoder_{encoder['kind']}" for encoder in default["features"].values()} | {
+        f"head_{head['kind']}" for head in default["classify"]["heads"].values()
+    }
+    assert used == set(load_schema("config")["$defs"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("media.track.fsp", 30, "unknown setting media.track.fsp: did you mean fps?"),
+        ("encodres", [], "unknown setting encodres: did you mean encoders?"),
+        ("media.faces.colour", 1, "unknown setting media.faces.colour: known are margin, quality, size."),
+        ("features.wav2vec2.layer", [1, 2], "unknown setting features.wav2vec2.layer: did you mean layers?"),
+        ("features.prosody.model", "x", "unknown setting features.prosody.model: known are f0_max_hz, f0_min_hz, hop_s, kind, segments."),
+        ("classify.heads.logistic.hidden", [], "unknown setting classify.heads.logistic.hidden: known are inverse_regularization, kind, max_iterations."),
+        ("media.track.fps", "30", "media.track.fps is '30'; it must be a number above 0 and at most 240."),
+        ("media.track.fps", 0, "media.track.fps is 0; it must be a number above 0 and at most 240."),
+        ("media.track.fps", True, "media.track.fps is true; it must be a number above 0 and at most 240."),
+        ("media.track.stride", 1.0, "media.track.stride is 1.0; it must be a whole number from 1 to 30."),
+        ("media.track.detect_height", 10, "media.track.detect_height is 10; it must be a whole number of at least 64, or null."),
+        ("media.track.thresholds", [0.6, 0.7], "media.track.thresholds is [0.6, 0.7]; it must be a list of 3 (each a number from 0 to 1)."),
+        ("media.track.thresholds", [0.6, 0.7, 7], "media.track.thresholds[2] is 7; it must be a number from 0 to 1."),
+        ("media.faces.margin", 1, "media.faces.margin is 1; it must be a number of at least 0 and below 1."),
+        ("media", None, "media is null; it must be a block."),
+        ("encoders", "prosody", "encoders is 'prosody'; it must be a list of at least 1, each once (each text)."),
+        ("encoders", [], "encoders is []; it must be a list of at least 1, each once (each text)."),
+        ("encoders", ["prosody", "prosody"], "encoders is ['prosody', 'prosody']; it must be a list of at least 1, each once (each text)."),
+        ("missing_encoders", "ignore", "missing_encoders is 'ignore'; it must be one of error, skip."),
+        ("data.max_failed_fraction", float("nan"), "data.max_failed_fraction is nan; it must be a number from 0 to 1."),
+        ("data.train_only", [{"sheet": "a.csv", "videos": "a"}], "data.train_only[0].videos is 'a'; it must be a list (each text that is not empty)."),
+        ("data.test_sheet", "", "data.test_sheet is ''; it must be text that is not empty, or null."),
+        ("runtime.accept_foreign", "no", "runtime.accept_foreign is 'no'; it must be true or false."),
+        (
+            "classify.heads.mlp_512.learning_rate",
+            "1e-4",
+            "classify.heads.mlp_512.learning_rate is '1e-4' (YAML reads this as text; write 1.0e-4, not 1e-4); it must be a number above 0 and at most 1.",
+        ),
+        ("features.wav2vec2.layers", [6], "features.wav2vec2.layers is [6]; it must be a list of 2 (each a whole number of at least 0)."),
+        ("features.wav2vec2.layers", [12, 6], "features.wav2vec2.layers is [12, 6]; the first must not be above the last."),
+        ("features.prosody.f0_min_hz", 1500.0, "features.prosody.f0_min_hz is 1500.0; it must be below f0_max_hz, 1000.0."),
+        ("features.wav2vec2.kind", "wav2vec", "features.wav2vec2.kind is 'wav2vec'; did you mean wav2vec2?"),
+        ("features.own", {"kind": ["prosody"]}, "features.own.kind is ['prosody']; did you mean prosody?"),
+        ("features.own", {}, "features.own.kind is null; known are prosody, provided, wav2vec2."),
+        ("features.own", None, "features.own is null; it must be a block."),
+        ("classify.heads.mlp_512.kind", "svm", "classify.heads.mlp_512.kind is 'svm'; known are logistic, mlp."),
+        ("encoders", ["wav2vec"], "encoders names wav2vec, which is not in features: did you mean wav2vec2?"),
+        ("media.audio.sample_rate_hz", 22050, "media.audio.sample_rate_hz is 22050, but wav2vec2 in encoders needs 16000."),
+        ("classify.default_head", "mlp", "classify.default_head is 'mlp', which is not in classify.heads: did you mean mlp_512?"),
+        ("fusion.ensembles.two", ["hubert", "wavlmm"], "fusion.ensembles.two names wavlmm, which is not in features: did you mean wavlm?"),
+        (
+            "fusion.ensembles.two",
+            ["hubert/mlp_51"],
+            "fusion.ensembles.two names the head mlp_51, which is not in classify.heads: did you mean mlp_512 or mlp_1024?",
+        ),
+        ("fusion.ensembles.two", ["hubert", "hubert/mlp_1024"], "fusion.ensembles.two names a member twice; name each once."),
+        ("fusion.ensembles.two", "every", "fusion.ensembles.two is 'every'; it must be all, or a list of at least 1 (each text)."),
+        ("fusion.ensembles.hubert", ["hicmae"], "fusion.ensembles.hubert has the name of an encoder, which is scored alone under it; rename the ensemble."),
+        ("fusion.ensembles.Two", ["hubert"], "fusion.ensembles.Two is no name; use small letters, digits and '_', the first a letter."),
+        ("fusion.ensembles.2nd", ["hubert"], "fusion.ensembles.2nd is no name; use small letters, digits and '_', the first a letter."),
+    ],
+)
+def test_a_wrong_setting_gets_a_sentence(config, path, value, sentence):
+    assert refusal(changed(config, path, value)) == sentence
+
+
+@pytest.mark.parametrize("name", ["wav2vec2/upper", "Wav2vec2", "2nd", "", "a b", "a-b", "ä"])
+def test_an_encoder_that_cannot_be_a_file_name_is_refused(config, name):
+    config["features"][name] = config["features"]["prosody"]
+    assert refusal(config) == f"features.{name} is no name; use small letters, digits and '_', the first a letter."
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_an_encoder_named_like_a_target_is_refused(config, name):
+    config["fusion"]["ensembles"] = {}
+    config["features"][name] = config["features"]["prosody"]
+    assert refusal(config) == f"features.{name} has the name of a workflow target; rename the encoder."
+
+
+def test_the_head_of_fine_tuned_encoders_cannot_be_redefined(config):
+    config["classify"]["heads"]["own"] = config["classify"]["heads"]["mlp_512"]
+    assert refusal(config) == "classify.heads.own has the name kept for fine-tuned encoders; rename the head."
+
+
+def test_a_missing_setting_is_named_with_what_it_must_be(config):
+    del config["media"]["track"]["fps"]
+    assert refusal(config) == "the setting media.track.fps is missing; it must be a number above 0 and at most 240."
+
+
+def test_a_second_instance_needs_all_settings_of_its_kind(config):
+    config["features"]["wav2vec2_upper"] = {"kind": "wav2vec2", "layers": [13, 24]}
+    assert refusal(config).splitlines() == [
+        "3 problems in the configuration:",
+        "  - the setting features.wav2vec2_upper.model is missing; it must be text that is not empty.",
+        "  - the setting features.wav2vec2_upper.revision is missing; it must be text that is not empty.",
+        "  - the setting features.wav2vec2_upper.segments is missing; it must be a whole number of at least 1.",
+    ]
+
+
+def test_problems_of_all_blocks_come_at_once(config):
+    changed(changed(changed(config, "media.track.fps", -1), "runtime.device", "gpu"), "data.bucket", 3)
+    assert refusal(config).splitlines() == [
+        "3 problems in the configuration:",
+        "  - unknown setting data.bucket: did you mean buckets?",
+        "  - media.track.fps is -1; it must be a number above 0 and at most 240.",
+        "  - runtime.device is 'gpu'; it must be one of auto, cpu, cuda.",
+    ]
+
+
+def test_a_second_instance_of_a_kind_is_valid(config):
+    config["features"]["wav2vec2_upper"] = {**config["features"]["wav2vec2"], "layers": [13, 24]}
+    config["encoders"].append("wav2vec2_upper")
+    validate(config)
+
+
+def test_each_encoder_alone_is_an_ensemble_with_the_default_head(config):
+    config["fusion"]["ensembles"] = {}
+    assert active_ensembles(config, ["hubert", "prosody"]) == {"hubert": [("hubert", "mlp_1024")], "prosody": [("prosody", "mlp_1024")]}
+
+
+def test_all_is_every_encoder_that_takes_part(config):
+    config["fusion"]["ensembles"] = {"everything": "all"}
+    assert active_ensembles(config, ["hubert", "prosody"])["everything"] == [("hubert", "mlp_1024"), ("prosody", "mlp_1024")]
+
+
+def test_members_may_name_their_head(config):
+    config["fusion"]["ensembles"] = {"two": ["hubert/official_linear", "prosody"]}
+    config["classify"]["default_head"] = "logistic"
+    assert active_ensembles(config, ["hubert", "prosody"])["two"] == [("hubert", "official_linear"), ("prosody", "logistic")]
+
+
+def test_an_ensemble_with_a_member_that_does_not_take_part_is_left_out(config):
+    config["fusion"]["ensembles"] = {"two": ["hubert", "wavlm"], "one": ["hubert/mlp_512"]}
+    assert sorted(active_ensembles(config, ["hubert", "prosody"])) == ["hubert", "one", "prosody"]
+
+
+def test_the_default_ensembles(default):
+    assert active_ensembles(default, default["encoders"]) == {
+        **{name: [(name, "mlp_1024")] for name in default["encoders"]},
+        "all": [(name, "mlp_1024") for name in default["encoders"]],
+        "wav2vec2_mlp_512": [("wav2vec2", "mlp_512")],
+        "imagebind_wavlm": [("imagebind", "mlp_1024"), ("wavlm", "mlp_1024")],
+        "videomaev2_hubert": [("videomaev2", "mlp_1024"), ("hubert", "mlp_1024")],
+    }
