@@ -7,9 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import skimage.data
-from numpy.typing import NDArray
-
 from design import FPS, PARAMETERS
+from numpy.typing import NDArray
 
 # Places in the photograph, in its pixels.
 FACE, MOUTH, BROWS = (225, 122), (223.5, 141), ((202, 91), (250, 92))
@@ -71,7 +70,7 @@ def render(face: Face, course: NDArray[np.float64], rng: np.random.Generator) ->
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), roll_deg, 1.0)
         turn[:, 2] += [right, below]
         moved = cv2.warpAffine(still, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        yield cv2.convertScaleAbs(moved, alpha=brightness)
+        yield cv2.convertScaleAbs(moved, alpha=brightness).astype(np.uint8, copy=False)
 
 
 def _sway(n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -97,7 +96,8 @@ def _middle(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
     side = round(0.6 * height)
     top, left = (height - side) // 2, (width - side) // 2
     grey = cv2.cvtColor(frame[top : top + side, left : left + side], cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, (EMBEDDED_SIDE, EMBEDDED_SIDE), interpolation=cv2.INTER_AREA).ravel() / 255.0
+    small = cv2.resize(grey, (EMBEDDED_SIDE, EMBEDDED_SIDE), interpolation=cv2.INTER_AREA)
+    return small.ravel().astype(np.float64) / 255
 
 
 @cache

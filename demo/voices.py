@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+from design import FPS, PARAMETERS
 from numpy.typing import NDArray
 from scipy.signal import lfilter
-
-from design import FPS, PARAMETERS
 
 SAMPLE_RATE_HZ = 48_000
 # Centre and bandwidth of an open vowel's formants (Peterson and Barney 1952, "ah", rounded), in Hz.

@@ -7,7 +7,6 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from snakemake.exceptions import WorkflowError
 
 from blemore import configuration
-from blemore.data import validation
 from blemore.data.catalogue import Catalogue, missing_videos_paragraph
 from blemore.features import readiness
 from blemore.job import BadInput
@@ -36,6 +35,8 @@ if WITHOUT_DATA:
 else:
     SHARDS, FOLDS = say(lambda: CATALOGUE.shards), CATALOGUE.folds
     if workflow.is_main_process:
+        from blemore.data import validation
+
         say(validation.validate, CATALOGUE)
     ENCODERS = say(readiness.select_encoders, config, CATALOGUE)
     ENSEMBLES = say(configuration.active_ensembles, config, ENCODERS)

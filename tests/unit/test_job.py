@@ -36,7 +36,14 @@ def finish(folder: Path, body: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize(
-    "body", ["print('word')", "os.write(1, b'word')", "print('word', file=sys.stderr)", "subprocess.run(['echo', 'word'])", "subprocess.run('echo word >&2', shell=True)"]
+    "body",
+    [
+        "print('word')",
+        "os.write(1, b'word')",
+        "print('word', file=sys.stderr)",
+        "subprocess.run(['echo', 'word'])",
+        "subprocess.run('echo word >&2', shell=True)",
+    ],
 )
 def test_everything_that_is_printed_lands_in_the_log(tmp_path, body):
     done = finish(tmp_path, body)

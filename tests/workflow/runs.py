@@ -36,7 +36,9 @@ class Run:
         """Output of one call, both streams; an unexpected exit status fails with it. `expect=None` takes any."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--directory", str(self.folder), "--cores", str(cores)]
         command += [*arguments, "--configfile", str(self.folder / "overlay.yaml")]
-        done = subprocess.run(command, env=os.environ | {"COLUMNS": "200"} | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+        done = subprocess.run(
+            command, env=os.environ | {"COLUMNS": "200"} | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
+        )
         assert expect is None or done.returncode == expect, done.stdout
         return done.stdout
 

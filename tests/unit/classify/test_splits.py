@@ -62,7 +62,11 @@ def test_further_sheets_train_unless_their_actor_is_held_out():
     assert (found["x"], found["y"], found["a3"], found["c3"]) == ("train", "train", "unused", "inner")
 
 
-@given(st.lists(st.tuples(st.sampled_from("ABCDEFG"), st.integers(1, 3)), min_size=3, max_size=30, unique=True), st.integers(2, 5), st.sampled_from(["inner", "paper"]))
+@given(
+    st.lists(st.tuples(st.sampled_from("ABCDEFG"), st.integers(1, 3)), min_size=3, max_size=30, unique=True),
+    st.integers(2, 5),
+    st.sampled_from(["inner", "paper"]),
+)
 def test_no_actor_is_in_two_parts(clips, folds, early_stopping):
     frame = sheet([(f"{actor}{take}", actor, "train", ord(actor) % folds) for actor, take in clips])
     for fold in frame["fold"].unique():

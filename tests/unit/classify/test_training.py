@@ -165,7 +165,10 @@ def test_a_blend_teaches_logistic_regression_by_its_percentages():
 def sheet_and_features():
     rows = [("a", "train"), ("b", "train"), ("c", "train"), ("t", "test")]
     sheet = pd.DataFrame(rows, columns=["filename", "split"]).assign(
-        emotion_1=["ang", "hap", "fea", ""], emotion_2=["", "sad", "", ""], emotion_1_salience=[np.nan, 70, np.nan, np.nan], emotion_2_salience=[np.nan, 30, np.nan, np.nan]
+        emotion_1=["ang", "hap", "fea", ""],
+        emotion_2=["", "sad", "", ""],
+        emotion_1_salience=[np.nan, 70, np.nan, np.nan],
+        emotion_2_salience=[np.nan, 30, np.nan, np.nan],
     )
     embedding = np.array([[3.0], [1.0], [np.nan]], np.float32)
     store = Features(embedding, ["t", "a", "b"], np.array([0, 7, 2], np.uint8), [""] * 3, np.zeros(3), np.ones(3), np.zeros(3, np.int64))

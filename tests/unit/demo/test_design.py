@@ -8,7 +8,20 @@ import pytest
 from design import CLIP, EFFECTS, EMOTIONS, PAIRS, PARAMETERS, PRESETS, Label, draw_clips, effect, generator, perform, sheet_row
 
 DEFAULT, MINI = PRESETS["default"], PRESETS["mini"]
-COLUMNS = "filename video_id gender mix emotion_1 version intensity_level situation emotion_2 emotion_1_salience emotion_2_salience fold".split()
+COLUMNS = [
+    "filename",
+    "video_id",
+    "gender",
+    "mix",
+    "emotion_1",
+    "version",
+    "intensity_level",
+    "situation",
+    "emotion_2",
+    "emotion_1_salience",
+    "emotion_2_salience",
+    "fold",
+]
 NAME = re.compile(r"(A\d{3})_(?:(ang|disg|fea|hap|sad)_(int[1-4])|(neu)_(sit[1-4])|mix_([a-z]+)_([a-z]+)_(50_50|70_30|30_70))_(ver\d)")
 
 

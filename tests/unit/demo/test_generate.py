@@ -81,6 +81,18 @@ def test_the_same_arguments_give_the_same_bytes_whatever_the_workers(data, tmp_p
     assert contents(tmp_path / "again") == contents(data)
 
 
+def test_encoding_is_repeatable_whatever_memory_holds(tmp_path):
+    rng = np.random.default_rng(1)
+    frames = list(rng.integers(0, 256, (25, 10, 12, 3), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2))
+    wave = rng.normal(0, 0.1, generate.SAMPLE_RATE_HZ).astype(np.float32)
+    versions, clutter = set(), []
+    for run in range(20):
+        clutter.append(rng.bytes(int(rng.integers(1_000, 600_000))))
+        generate.write_video(tmp_path / f"{run}.mov", frames, wave)
+        versions.add((tmp_path / f"{run}.mov").read_bytes())
+    assert len(versions) == 1
+
+
 @pytest.mark.parametrize("number", [3, 60, 190])
 def test_a_clip_of_full_size_is_the_same_twice_and_another_with_another_seed(number, tmp_path):
     chosen = PRESETS["default"]

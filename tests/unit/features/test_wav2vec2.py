@@ -101,5 +101,5 @@ def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path, folder):
     state = {name: tensor for name, tensor in load_file(folder / "model.safetensors").items() if "layers.2." not in name}
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
     save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(BadInput, match="lacks the weights encoder.layers.2"):
+    with pytest.raises(BadInput, match=r"lacks the weights encoder\.layers\.2"):
         LayerMean(tmp_path, (1, 3))

@@ -59,7 +59,9 @@ def test_a_name_that_the_hub_does_not_know_names_both_ways_on(tmp_path):
 
 def test_offline_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(BadInput, match="the weights of org/tiny are not in .*org--tiny--main and HF_HUB_OFFLINE=1: run `snakemake weights` where there is a network"):
+    with pytest.raises(
+        BadInput, match=r"the weights of org/tiny are not in .*org--tiny--main and HF_HUB_OFFLINE=1: run `snakemake weights` where there is a network"
+    ):
         fetch("org/tiny", "main", tmp_path)
 
 

@@ -95,6 +95,13 @@ def test_exact_finds_what_lies_between_grid_points():
     assert (found.presence, found.salience) == (1, 1)
 
 
+def test_exact_beta_heeds_only_the_clips_that_are_blends_at_its_alpha():
+    singles, excluded, kept = [[0.8, 0.2, 0, 0, 0, 0]] * 10, [[0.6, 0.1, 0, 0, 0, 0]] * 2, [[0.6, 0.4, 0, 0, 0, 0]]
+    truth = [[100, 0, 0, 0, 0, 0]] * 10 + [[50, 50, 0, 0, 0, 0]] * 2 + [[70, 30, 0, 0, 0, 0]]
+    found = search_exact(singles + excluded + kept, truth)
+    assert (found.alpha, found.beta, found.presence, found.salience) == (0.4, -1, 11 / 13, 1 / 3)
+
+
 def test_order_of_the_clips_does_not_count():
     rng = np.random.default_rng(5)
     truth = random_truth(rng, 200)

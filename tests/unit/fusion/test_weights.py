@@ -169,6 +169,13 @@ def test_each_fold_counts_the_same():
     assert weights.tolist() == [0, 1]
 
 
+def test_presence_and_salience_count_the_same():
+    truth = np.vstack([singles(0, 1, 2, 3, 4) * 100, [[70, 30, 0, 0, 0, 0]] * 2])
+    five_singles = singles(0, 1, 2, 3, 4, 5, 5)  # (5/7 + 0) / 2 = .357
+    one_blend = np.vstack([singles(5, 5, 5, 5, 5), [[0.7, 0.3, 0, 0, 0, 0]], singles(5)])  # (1/7 + 1/2) / 2 = .321
+    assert without_bags(np.array([one_blend, five_singles]), truth, np.zeros(7), picks=1).tolist() == [0, 1]
+
+
 def test_what_does_not_help_is_not_added():
     truth = singles(0, 1, 2, 3) * 100
     assert without_bags(np.array([np.full((4, 6), 1 / 6), singles(0, 1, 2, 3)]), truth, np.zeros(4), picks=5).tolist() == [0, 1]

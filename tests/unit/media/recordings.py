@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,14 @@ def write_video(
     pix_fmt: str = "bgr0",
     orientation: tuple[float, bool, bool] | None = None,
     colour: dict[str, int] | None = None,
-    sound: tuple[NDArray[np.float32], int, int] | None = None,
+    sound: Sequence[tuple[NDArray[np.float32], int]] = (),
+    sample_rate_hz: int = 16000,
 ) -> Path:
     """Writes frames at given times, by default without loss.
 
     Args:
         orientation: degrees, mirrored horizontally, mirrored vertically.
-        sound: samples (channels, n), sample rate in Hz, time of the first sample in ms.
+        sound: pieces of samples (channels, n), each with the time of its first sample in ms.
     """
     with av.open(str(path), "w") as container:
         video: Any = container.add_stream(codec, rate=1000, options={"qp": "0"} if codec == "libx264" else {})
@@ -49,22 +51,19 @@ def write_video(
             setattr(video.codec_context, name, value)
         if orientation:
             video.set_display_rotation(orientation[0], hflip=orientation[1], vflip=orientation[2])
-        audio: Any = sound and container.add_stream("pcm_s16le", rate=sound[1], layout="mono" if len(sound[0]) == 1 else "stereo")
+        layout = "mono" if not sound or len(sound[0][0]) == 1 else "stereo"
+        audio: Any = container.add_stream("pcm_s16le", rate=sample_rate_hz, layout=layout) if sound else None
         for frame, time_ms in zip(frames, times_ms, strict=True):
             picture = av.VideoFrame.from_ndarray(frame).reformat(format=pix_fmt)
             picture.pts, picture.time_base = time_ms, MILLISECOND
             container.mux(video.encode(picture))
         container.mux(video.encode(None))
-        if sound:
-            _write_sound(container, audio, *sound)
+        for samples, start_ms in sound:
+            interleaved = np.round(samples.T * 32767).astype(np.int16).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(interleaved, format="s16", layout=layout)
+            frame.sample_rate, frame.time_base, frame.pts = sample_rate_hz, Fraction(1, sample_rate_hz), start_ms * sample_rate_hz // 1000
+            container.mux(audio.encode(frame))
     return path
-
-
-def _write_sound(container: Any, audio: Any, samples: NDArray[np.float32], sample_rate_hz: int, start_ms: int) -> None:
-    interleaved = np.round(samples.T * 32767).astype(np.int16).reshape(1, -1)
-    frame = av.AudioFrame.from_ndarray(interleaved, format="s16", layout="mono" if len(samples) == 1 else "stereo")
-    frame.sample_rate, frame.time_base, frame.pts = sample_rate_hz, Fraction(1, sample_rate_hz), start_ms * sample_rate_hz // 1000
-    container.mux(audio.encode(frame) + audio.encode(None))
 
 
 def run_ffmpeg(*arguments: str | Path) -> bytes:
@@ -82,7 +81,7 @@ def ffmpeg_frames(path: Path) -> list[tuple[Fraction, str]]:
 
 def at_rate(times_s: Sequence[Fraction], fps: float) -> list[int]:
     """The time rule of the design, word for word: which picture each output frame shows."""
-    duration_s = times_s[-1] - times_s[0] + Fraction(np.median([float(b - a) for a, b in zip(times_s, times_s[1:])])).limit_denominator(10**6)
+    duration_s = times_s[-1] - times_s[0] + Fraction(np.median([float(b - a) for a, b in pairwise(times_s)])).limit_denominator(10**6)
     limits = [(k + Fraction(1, 2)) / Fraction(fps) for k in range(round(duration_s * Fraction(fps)))]
     return [max(index for index, time_s in enumerate(times_s) if time_s - times_s[0] < limit) for limit in limits]
 

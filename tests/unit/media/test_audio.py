@@ -1,11 +1,10 @@
-import av
 import librosa
 import numpy as np
 import pytest
+from unit.media.recordings import levels, run_ffmpeg, write_video
 
 from blemore.media.audio import NoAudio, read_audio, read_sound
 from blemore.media.video import DecodeError
-from unit.media.recordings import levels, run_ffmpeg, write_video
 
 RATE_HZ = 16000
 
@@ -16,7 +15,7 @@ def tone(seconds, sample_rate_hz, hz=440.0, level=0.5):
 
 def one_second(path, samples, sample_rate_hz, sound_ms=0, video_ms=0):
     """25 frames from `video_ms` on and sound from `sound_ms` on."""
-    return write_video(path, levels(25), [video_ms + 40 * k for k in range(25)], sound=(samples, sample_rate_hz, sound_ms))
+    return write_video(path, levels(25), [video_ms + 40 * k for k in range(25)], sound=[(samples, sound_ms)], sample_rate_hz=sample_rate_hz)
 
 
 @pytest.mark.parametrize(("sound_ms", "video_ms"), [(0, 0), (300, 0), (0, 300), (500, 100), (137, 0)])
@@ -40,22 +39,10 @@ def test_short_sound_is_padded_and_long_sound_cut(tmp_path, seconds, sounding_s)
 
 
 def test_a_gap_in_the_sound_stays_a_gap(tmp_path):
-    for name, hz in (("first", 300), ("second", 600)):
-        one_second(tmp_path / f"{name}.mkv", tone(0.2, RATE_HZ, hz), RATE_HZ)
-    path = tmp_path / "gap.mkv"
-    with av.open(str(tmp_path / "first.mkv")) as source, av.open(str(path), "w") as target:
-        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
-        for packet in source.demux():
-            if packet.dts is None:
-                continue
-            packets_ms = packet.pts * packet.time_base * 1000
-            if packet.stream.type == "audio" and packets_ms >= 100:
-                packet.pts = packet.dts = packet.pts + 500
-            packet.stream = streams[packet.stream.index]
-            target.mux(packet)
-    samples = read_audio(path, RATE_HZ)
-    loud = np.abs(samples).reshape(-1, 800).max(1) > 0.1
-    assert loud.tolist() == [k in (0, 1, 12, 13) for k in range(20)]
+    pieces = [(tone(0.1, RATE_HZ), 0), (tone(0.1, RATE_HZ), 600)]
+    path = write_video(tmp_path / "gap.mkv", levels(25), range(0, 1000, 40), sound=pieces)
+    loud = np.abs(read_audio(path, RATE_HZ)).reshape(20, -1).max(1) > 0.1
+    assert np.flatnonzero(loud).tolist() == [0, 1, 12, 13]
 
 
 @pytest.mark.parametrize("sample_rate_hz", [8000, 11025, 44100, 48000, 96000])
@@ -100,7 +87,9 @@ def test_digital_silence_stays_silence(tmp_path):
     assert (sound.samples.dtype, np.abs(sound.samples).max(), sound.gain, sound.damaged) == (np.float32, 0, 1, False)
 
 
-@pytest.mark.parametrize("name", ["cases/face_then_none_vfr_late_audio.mov", "cases/several_faces_1080p.mp4", "cases/rotated_270_mono.mp4", "talkers/brbk7n.mpg"])
+@pytest.mark.parametrize(
+    "name", ["cases/face_then_none_vfr_late_audio.mov", "cases/several_faces_1080p.mp4", "cases/rotated_270_mono.mp4", "talkers/brbk7n.mpg"]
+)
 def test_recordings_agree_with_the_ffmpeg_program(media_folder, name):
     path = media_folder / name
     samples = read_audio(path, RATE_HZ)
@@ -108,10 +97,10 @@ def test_recordings_agree_with_the_ffmpeg_program(media_folder, name):
     reference = np.frombuffer(run_ffmpeg("-i", path, "-map", "0:a:0", "-af", resample, "-f", "f32le"), np.float32)
     shared = min(len(samples), len(reference))
     assert shared > 0.95 * len(samples)
-    # The program leaves an offset of up to a millisecond at the start uncorrected.
-    lags = range(-16, 17)
-    difference = min(np.abs(np.roll(reference[:shared], lag)[400:-400] - samples[400 : shared - 400]).mean() for lag in lags)
-    assert difference < 0.02 * np.abs(samples).mean()
+    # The program leaves up to a millisecond of offset uncorrected, and a start between two samples where it falls.
+    agreement = [np.corrcoef(np.roll(reference[:shared], lag), samples[:shared])[0, 1] for lag in range(-16, 17)]
+    assert max(agreement) > 0.98
+    assert np.abs(samples).mean() == pytest.approx(np.abs(reference[:shared]).mean(), rel=0.02)
 
 
 def test_a_late_track_begins_with_silence(media_folder):

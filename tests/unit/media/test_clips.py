@@ -1,11 +1,11 @@
 import av
 import numpy as np
 import pytest
+from unit.media.recordings import ffmpeg_frames
 
 from blemore.media.audio import read_audio
 from blemore.media.clips import AUDIO_RATE_HZ, even_size, write_mp4
 from blemore.media.video import read_video
-from unit.media.recordings import ffmpeg_frames
 
 ENCODING = {"fps": 30, "max_height": 720, "crf": 23, "audio_bitrate": 96000}
 HUM = (0.4 * np.sin(2 * np.pi * 200 * np.arange(AUDIO_RATE_HZ) / AUDIO_RATE_HZ)).astype(np.float32)

@@ -162,7 +162,7 @@ def test_boxes_are_taken_from_the_nearest_frame_of_the_track():
     assert np.isnan(boxes_at(no_face(0), np.array([0.0, 0.1]), 10)).all()
 
 
-@pytest.mark.parametrize(("size", "short_side", "expected"), [((288, 360), 144, (144, 180)), ((1080, 607), 256, (456, 256)), ((100, 90), 256, (100, 90))])
+@pytest.mark.parametrize(("size", "short_side", "expected"), [((288, 360), 144, (144, 180)), ((1080, 607), 256, (455, 256)), ((100, 90), 256, (100, 90))])
 def test_frames_are_reduced_in_proportion_and_never_enlarged(size, short_side, expected):
     frame = np.full((*size, 3), 77, np.uint8)
     assert shrink(frame, short_side / min(size)).shape[:2] == expected

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unit.media.recordings import at_rate, ffmpeg_frames, levels, md5, run_ffmpeg, write_video
 
 from blemore.media.video import DecodeError, iter_video, read_video
-from unit.media.recordings import at_rate, ffmpeg_frames, levels, md5, run_ffmpeg, write_video
 
 CASES = {
     "face_then_none_vfr_late_audio.mov": 192,
@@ -76,6 +76,13 @@ def test_any_variable_rate_follows_the_time_rule(tmp_path, start, gaps, fps):
     times_ms = list(accumulate(gaps, initial=start))
     path = write_video(tmp_path / "variable.mkv", levels(len(times_ms), 16, 16), times_ms)
     assert shown(path, fps) == at_rate([Fraction(time, 1000) for time in times_ms], fps)
+
+
+def test_a_stream_can_be_read_again(tmp_path):
+    stream = iter_video(write_video(tmp_path / "plain.mkv", levels(5), range(0, 200, 40)), 25)
+    first, second = ([frame.timestamp_s for frame in stream] for _ in range(2))
+    assert first == second
+    assert len(first) == 5
 
 
 def test_a_late_start_is_time_zero(tmp_path):
@@ -182,6 +189,19 @@ def test_a_truncated_file_gives_what_decodes_and_says_so(tmp_path, whole):
     assert stream.source.damaged
 
 
+@pytest.mark.parametrize("packets", [1, 2, 3])
+def test_what_waits_in_the_decoder_where_reading_breaks_off_is_used(tmp_path, packets):
+    path = tmp_path / "reordered.mp4"
+    source = ["-f", "lavfi", "-i", "testsrc=size=64x48:duration=2:rate=25", "-c:v", "libx264", "-bf", "3", "-pix_fmt", "yuv420p"]
+    run_ffmpeg(*source, "-movflags", "+faststart", path, "-f", "null")
+    with av.open(str(path)) as container:
+        stored = sorted((packet.pos, packet.size) for packet in container.demux(video=0) if packet.size)
+    path.write_bytes(path.read_bytes()[: sum(stored[packets - 1])])
+    stream = iter_video(path, 25)
+    assert len(list(stream)) >= packets
+    assert stream.source.damaged
+
+
 def test_damaged_bytes_in_the_middle_harm_their_frames_only(tmp_path, whole):
     path = tmp_path / "rotten.mp4"
     path.write_bytes(whole[: len(whole) // 2] + bytes(3000) + whole[len(whole) // 2 + 3000 :])
@@ -192,10 +212,11 @@ def test_damaged_bytes_in_the_middle_harm_their_frames_only(tmp_path, whole):
 
 def test_an_undamaged_file_is_not_called_damaged(tmp_path, whole, media_folder):
     (tmp_path / "whole.mp4").write_bytes(whole)
-    for path in (tmp_path / "whole.mp4", media_folder / "cases" / "no_face_wrong_frame_count.mp4"):
-        stream = iter_video(path, 25)
+    recordings = [media_folder / "cases" / name for name in CASES] + sorted((media_folder / "talkers").glob("*.mpg"))
+    for path in (tmp_path / "whole.mp4", *recordings):
+        stream = iter_video(path, 2)
         assert list(stream)
-        assert not stream.source.damaged
+        assert not stream.source.damaged, path
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no video\n" * 100, bytes(5000)])

@@ -79,7 +79,9 @@ def write_manifest(store: str | Path, content_sha256: str, clips: Sequence[str],
     """Writes the manifest that makes a store count as finished: content only, no time, no place."""
     names = [STATUSES[status] for status in statuses]
     counts = {name: names.count(name) for name in STATUSES if name in names}
-    write_json(manifest_path(store), {"schema_version": SCHEMA_VERSION, "content_sha256": content_sha256, "clips": list(clips), "status_counts": counts, **more})
+    write_json(
+        manifest_path(store), {"schema_version": SCHEMA_VERSION, "content_sha256": content_sha256, "clips": list(clips), "status_counts": counts, **more}
+    )
 
 
 def content_digest(arrays: Mapping[str, NDArray | list[str]]) -> str:
@@ -159,14 +161,14 @@ def _write_group(store: str | Path, arrays: Mapping[str, Any], dimensions: Mappi
         # Consolidated metadata keeps xarray from listing the folder, where Snakemake's time stamp would make it warn.
         warnings.filterwarnings("ignore", message="Consolidated metadata")
         zarr.consolidate_metadata(group.store)
-    return content_digest({name: values for name, values in arrays.items()})
+    return content_digest(arrays)
 
 
 def _read_checked(path: str | Path, names: Iterable[str]) -> dict[str, Any]:
     manifest = read_manifest(path)
     try:
         group = zarr.open_group(path, mode="r")
-        arrays = {name: _plain(group[name][...]) for name in names}
+        arrays = {name: _plain(np.asarray(group[name])) for name in names}
     except Exception as error:
         raise BadInput(f"{path} is damaged ({type(error).__name__}: {error}); delete it and its manifest and run again.") from error
     if content_digest(arrays) != manifest["content_sha256"]:

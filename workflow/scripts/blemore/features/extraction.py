@@ -49,5 +49,3 @@ def extract(clips: Iterable[MediaClip], encode: Callable[[NDArray], NDArray], wi
     return Features(
         np.stack(vectors), list(ids), np.array(statuses, np.uint8), list(actors), np.zeros(len(rows)), np.array(durations), np.array(counts, np.int64)
     )
-
-

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blemore.job import BadInput
 from blemore.stores import FAILED, STATUSES, Features
@@ -19,9 +20,19 @@ def concatenate(parts: Sequence[Features]) -> Features:
         raise BadInput(f"shards of one encoder have {widths} numbers per clip; delete its shards and run again.")
     clips = [clip for part in parts for clip in part.clip]
     order = np.argsort(np.array(clips))
-    columns = (np.concatenate([np.asarray(part[field]) for part in parts])[order] for field in range(len(Features._fields)))
-    fields = dict(zip(Features._fields, columns))
-    return Features(**{name: [str(value) for value in column] if column.dtype.kind in "UT" else column for name, column in fields.items()})
+
+    def column(field: str) -> NDArray:
+        return np.concatenate([np.asarray(getattr(part, field)) for part in parts])[order]
+
+    return Features(
+        embedding=column("embedding"),
+        clip=column("clip").tolist(),
+        status=column("status"),
+        actor=column("actor").tolist(),
+        start_s=column("start_s"),
+        end_s=column("end_s"),
+        n_frames=column("n_frames"),
+    )
 
 
 def check_failures(features: Features, allowed_fraction: float) -> None:

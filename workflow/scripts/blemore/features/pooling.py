@@ -37,4 +37,4 @@ def segment_statistics(frames: NDArray[np.floating], segments: int) -> NDArray[n
     Source: arXiv:2603.23650, section III-B.
     """
     parts = np.array_split(frames, max(1, min(segments, len(frames))))
-    return np.mean([temporal_statistics(part) for part in parts], axis=0, dtype=np.float64).astype(np.float32)
+    return np.stack([temporal_statistics(part) for part in parts]).mean(axis=0, dtype=np.float64).astype(np.float32)

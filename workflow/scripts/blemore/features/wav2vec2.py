@@ -1,6 +1,7 @@
 """Frozen wav2vec2: the mean of a range of hidden layers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,8 @@ class LayerMean:
     """
 
     def __init__(self, folder: str | Path, layers: tuple[int, int], device: str = "cpu") -> None:
-        model, loading = Wav2Vec2Model.from_pretrained(folder, dtype=torch.float32, local_files_only=True, output_loading_info=True)
+        loaded: Any = Wav2Vec2Model.from_pretrained(folder, dtype=torch.float32, local_files_only=True, output_loading_info=True)
+        model, loading = loaded
         missing = sorted(set(loading["missing_keys"]) - {"masked_spec_embed"})
         if missing:
             raise BadInput(f"{folder} lacks the weights {', '.join(missing[:3])} ({len(missing)} in all): it is no wav2vec2 checkpoint; mend features.*.model.")

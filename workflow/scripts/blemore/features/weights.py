@@ -44,7 +44,9 @@ def fetch(model: str, revision: str, weights: str | Path) -> Path:
     try:
         _download(model, revision, partial)
     except OSError as error:
-        raise BadInput(f"the weights of {model} ({revision}) could not be fetched ({error}); put them into {folder}, or name a folder in features.*.model.") from error
+        raise BadInput(
+            f"the weights of {model} ({revision}) could not be fetched ({error}); put them into {folder}, or name a folder in features.*.model."
+        ) from error
     os.replace(partial, folder)
     return folder
 

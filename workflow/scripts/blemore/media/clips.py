@@ -1,6 +1,7 @@
 """Writing short MP4 clips for services that take video files; the same input gives the same bytes."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -46,7 +47,7 @@ def write_mp4(
         container.mux(video.encode(None))
         if sound is not None and samples is not None:
             wave = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
-            wave.sample_rate = AUDIO_RATE_HZ
+            wave.sample_rate, wave.time_base, wave.pts = AUDIO_RATE_HZ, Fraction(1, AUDIO_RATE_HZ), 0
             container.mux(sound.encode(wave) + sound.encode(None))
 
 

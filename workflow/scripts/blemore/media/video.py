@@ -66,9 +66,9 @@ class Source:
     """
 
     def __init__(self, path: str | Path) -> None:
+        self._path = path
         self.start_s = Fraction(0)
         self.damaged = False
-        self._path = path
         self._times_s: list[Fraction] = []
         self._interval_s = Fraction(0)
 
@@ -78,6 +78,7 @@ class Source:
         Raises:
             DecodeError: if there is no picture.
         """
+        self._times_s, self.damaged = [], False
         with open_media(self._path) as container:
             stream = default_stream(container.streams.video)
             if stream is None:
@@ -183,12 +184,18 @@ def decode(container: Any, stream: Any, note: Any) -> Iterator[Any]:
     """Whatever of the stream decodes, on one thread; sets `note.damaged` where something does not."""
     stream.codec_context.thread_count = 1
     packets = container.demux(stream)
+    count = 0
     while (packet := _attempt(lambda: next(packets, None), note)) is not None:
+        count += packet.size > 0
         for frame in _attempt(packet.decode, note) or []:
             note.damaged |= frame.is_corrupt
             yield frame
     # The end of the file has drained the decoder already, unless reading broke off before it.
-    yield from _attempt(stream.decode, note) or []
+    for frame in _attempt(stream.decode, note) or []:
+        frame.time_base = stream.time_base  # which PyAV takes from the packet, and here there is none
+        yield frame
+    # Not the frame count of the header, which also counts what the file has cut away by an edit list.
+    note.damaged |= count < len(stream.index_entries)
 
 
 def _attempt(step: Any, note: Any) -> Any:

@@ -1,0 +1,41 @@
+"""One finished run of tests/mini that the tests copy, and never change."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from workflow.runs import REPOSITORY, Run
+
+MINI = yaml.safe_load((REPOSITORY / "tests" / "mini" / "config.yaml").read_text())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    os.environ["NO_PROXY"] = "127.0.0.1"
+
+
+@pytest.fixture(scope="session")
+def mini_folder(tmp_path_factory) -> Path:
+    """`data`, and in `run` everything that the workflow makes of it."""
+    folder = tmp_path_factory.mktemp("mini")
+    generate = [sys.executable, str(REPOSITORY / "demo" / "generate.py"), "--preset", "mini", "--output", str(folder / "data")]
+    subprocess.run(generate, check=True, capture_output=True)
+    (folder / "first.log").write_text(Run(folder / "run", MINI).snakemake("all", "media"))
+    return folder
+
+
+@pytest.fixture
+def mini(mini_folder, tmp_path) -> Run:
+    """A copy of the finished run that a test may change; times and Snakemake's records come along."""
+    shutil.copytree(mini_folder, tmp_path / "mini", dirs_exist_ok=True)
+    return Run(tmp_path / "mini" / "run", MINI)
+
+
+@pytest.fixture
+def finished(mini_folder) -> Run:
+    """The finished run itself, for tests that only look."""
+    return Run(mini_folder / "run", MINI)

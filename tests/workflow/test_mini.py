@@ -1,0 +1,210 @@
+import csv
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import xarray as xr
+from workflow.conftest import MINI
+from workflow.runs import Run, rules
+
+from blemore.fusion.submission import validate_submission
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("mini")]
+TRAIN_SHARDS = {"A101", "A102", "A103"}
+MEDIA = ("track", "faces", "body", "audio", "clips")
+
+
+def overlay(**changes):
+    """The mini configuration with some blocks changed, recursively."""
+    return merged(MINI, changes)
+
+
+def merged(base, changes):
+    if not isinstance(base, dict) or not isinstance(changes, dict):
+        return changes
+    return {key: merged(base.get(key), changes[key]) if key in changes else base[key] for key in {**base, **changes}}
+
+
+def test_every_stage_leaves_its_store(finished):
+    found = finished.digests()
+    shards = [*sorted(TRAIN_SHARDS), "bucket_00"]
+    expected = {f"results/media/{kind}/{shard}.json" for kind in MEDIA for shard in shards}
+    expected |= {f"results/features/shards/wav2vec2/{shard}.json" for shard in shards}
+    expected |= {f"results/features/{encoder}.json" for encoder in ("wav2vec2", "imagebind")}
+    heads = ("wav2vec2/mlp_1024", "wav2vec2/mlp_512", "imagebind/mlp_1024")
+    expected |= {f"results/probabilities/{member}/fold{fold}.json" for member in heads for fold in (0, 1)}
+    assert found.keys() == expected
+
+
+def test_at_most_45_jobs(mini_folder):
+    steps = [line for line in (mini_folder / "first.log").read_text().splitlines() if "steps (100%) done" in line]
+    assert int(steps[0].split()[0]) <= 45
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in finished.snakemake("all", "media")
+
+
+def test_every_clip_has_features_and_wav2vec2_statistics_have_seven_times_its_width(finished):
+    dataset = xr.open_zarr(finished.folder / "results/features/wav2vec2.zarr")
+    assert dataset.sizes == {"clip": 12, "feature": 7 * 48}
+    assert dataset["status"].values.tolist() == [0] * 12
+    assert np.isfinite(dataset["embedding"].values).all()
+    assert dataset.attrs["extraction"]["settings"]["layers"] == [6, 12]
+
+
+def test_the_scored_clips_of_all_folds_are_the_training_clips(finished):
+    scored = []
+    for fold in (0, 1):
+        dataset = xr.open_zarr(finished.folder / f"results/probabilities/wav2vec2/mlp_1024/fold{fold}.zarr")
+        scored += dataset["clip"].values[dataset["split"].values == "scored"].tolist()
+        assert np.allclose(dataset["probability"].values.sum(1), 1, atol=1e-5)
+    with open(finished.folder / "results/data/sheet.csv") as file:
+        assert sorted(scored) == sorted(row["filename"] for row in csv.DictReader(file) if row["split"] == "train")
+
+
+def test_the_submission_has_exactly_the_test_clips(finished):
+    archive = finished.folder / "results/submission/all.zip"
+    keys = ["test_0001.mov", "test_0002.mov", "test_0003.mov"]
+    with zipfile.ZipFile(archive) as file:
+        assert sorted(json.loads(file.read("submission_template.json"))["predictions"]) == keys
+    validate_submission(archive, keys)
+
+
+def test_the_report_and_its_tables_are_there(finished):
+    report = finished.folder / "results/report"
+    assert (report / "index.html").read_text().startswith("<!doctype html>")
+    rows = csv.DictReader((report / "scores.csv").read_text().splitlines())
+    assert {row["name"] for row in rows} == {"wav2vec2", "imagebind", "all", "wav2vec2_mlp_512"}
+    assert "media:" in (report / "config.yaml").read_text()
+
+
+def test_every_job_recorded_when_and_where(finished):
+    record = json.loads((finished.folder / "results/features/wav2vec2.run.json").read_text())
+    assert record["rule"] == "gather_features"
+    assert record["seconds"] >= 0
+
+
+def test_one_core_or_two_and_another_order_change_no_bit(mini_folder, finished, tmp_path):
+    shutil.copytree(mini_folder / "data", tmp_path / "data")
+    again = Run(tmp_path / "run", MINI)
+    again.snakemake("all", "media", "--scheduler", "greedy", cores=1)
+    assert again.digests() == finished.digests()
+    for table in ("fusion/all/decisions.csv", "fusion/all/test_decisions.csv", "report/scores.csv"):
+        assert (again.folder / "results" / table).read_bytes() == (finished.folder / "results" / table).read_bytes()
+    assert (again.folder / "results/submission/all.zip").read_bytes() == (finished.folder / "results/submission/all.zip").read_bytes()
+
+
+def test_a_second_instance_leaves_the_first_ones_content_untouched(mini):
+    before = mini.digests()
+    upper = MINI["features"]["wav2vec2"] | {"kind": "wav2vec2", "revision": "main", "layers": [13, 14], "segments": 1}
+    mini.configure(overlay(encoders=["wav2vec2", "wav2vec2_upper", "imagebind"], features={"wav2vec2_upper": upper}))
+    planned = mini.stale()
+    touched = {(job.rule, job.wildcards) for job in planned if job.rule in ("embed_wav2vec2", "gather_features", "fetch_weights", "train_head")}
+    extraction = {("embed_wav2vec2", f"encoder=wav2vec2_upper, shard={shard}") for shard in (*TRAIN_SHARDS, "bucket_00")}
+    heads = {("train_head", f"encoder=wav2vec2_upper, head=mlp_1024, fold={fold}") for fold in (0, 1)}
+    assert touched == extraction | heads | {("gather_features", "encoder=wav2vec2_upper"), ("fetch_weights", "encoder=wav2vec2_upper")}
+    mini.snakemake()
+    after = mini.digests()
+    assert {name: after[name] for name in before} == before
+    assert after["results/features/wav2vec2_upper.json"] != after["results/features/wav2vec2.json"]
+
+
+def test_gathered_stores_and_the_sheet_are_enough_from_classify_on(mini_folder, finished, tmp_path):
+    (tmp_path / "data").mkdir()
+    shutil.copy(mini_folder / "data" / "train_metadata.csv", tmp_path / "data")
+    run = Run(tmp_path / "run", MINI)
+    (run.folder / "results/features").mkdir(parents=True)
+    for encoder in ("wav2vec2", "imagebind"):
+        shutil.copytree(finished.folder / f"results/features/{encoder}.zarr", run.folder / f"results/features/{encoder}.zarr")
+        shutil.copy(finished.folder / f"results/features/{encoder}.json", run.folder / "results/features")
+    assert rules(run.stale()) == {"check_sheet", "train_head", "fuse", "report"}
+    run.snakemake()
+    assert (run.folder / "results/report/scores.csv").read_bytes() == (finished.folder / "results/report/scores.csv").read_bytes()
+
+
+def test_without_any_video_one_paragraph_says_what_is_missing(mini_folder, tmp_path):
+    (tmp_path / "data").mkdir()
+    for name in ("train_metadata.csv", "weights", "pre_extracted_train_data"):
+        source = mini_folder / "data" / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / "data" / name)
+    said = Run(tmp_path / "run", MINI).snakemake("--dry-run", expect=1)
+    assert "The data set is not there: no video is in part_*, test_videos of ../data. BLEMORE can be had from Zenodo, record 17787362" in said
+    assert "`make demo` needs none of it" in said
+
+
+def test_without_a_sheet_one_paragraph_says_what_is_missing(tmp_path):
+    said = Run(tmp_path / "run", {}).snakemake("--dry-run", expect=1)
+    assert "The data set is not there: the sheet data/BLEMORE/train_metadata.csv is no file." in said
+    assert "data.root and data.train_sheet" in said
+    assert said.count("The data set is not there") == 1
+
+
+def test_check_works_without_any_data(tmp_path):
+    said = Run(tmp_path / "run", {}).snakemake("check")
+    assert "2 of 7 encoders can run" in said
+    assert "features.hicmae.train names data/BLEMORE/pre_extracted_train_data/HiCMAE_train" in said
+    assert "The data set is not there" in said
+
+
+def test_other_recipes_reach_a_score(mini):
+    """Several seeds, the paper's early stopping, test clips by retrained heads, and every kind of head, without another extraction."""
+    tiny = {"epochs": 3}
+    heads = dict.fromkeys(("official_mlp_512", "official_mlp_256", "official_linear"), tiny)
+    members = [f"imagebind/{head}" for head in (*heads, "logistic")]
+    changed = overlay(
+        encoders=["imagebind"],
+        classify={"early_stopping": "paper", "test_prediction": "retrained", "seeds": [1, 2], "heads": heads},
+        fusion={"ensembles": {"kinds": members}, "thresholds": {"choice": "plateau"}},
+    )
+    mini.configure(changed)
+    assert rules(mini.stale("results/fusion/kinds/scores.json")) == {"train_head", "retrain_head", "fuse"}
+    mini.snakemake("results/fusion/kinds/scores.json", "all")
+    scores = json.loads((mini.folder / "results/fusion/kinds/scores.json").read_text())
+    assert scores["members"] == members
+    assert scores["epochs_chosen_on_scored_fold"]
+    assert scores["protocols"]["nested"]["uses_scored_fold"]
+    assert "except the epoch" in (mini.folder / "results/report/index.html").read_text()
+
+
+def test_a_part_of_the_actors_is_reused_by_the_full_run(mini_folder, finished, tmp_path):
+    shutil.copytree(mini_folder / "data", tmp_path / "data")
+    run = Run(tmp_path / "run", overlay(data={"only_actors": ["A101", "A102"]}))
+    run.snakemake("wav2vec2")
+    part = run.digests()
+    assert {name.split("/")[-1] for name in part if "/shards/" in name} == {"A101.json", "A102.json"}
+    run.configure(MINI)
+    planned = {(job.rule, job.wildcards.split("shard=")[-1]) for job in run.stale("wav2vec2") if "shard=" in job.wildcards}
+    assert planned == {(rule, shard) for rule in ("extract_audio", "embed_wav2vec2") for shard in ("A103", "bucket_00")}
+    assert {name: digest for name, digest in finished.digests().items() if name in part and "/shards/" in name} == {
+        name: digest for name, digest in part.items() if "/shards/" in name
+    }
+
+
+def test_a_missing_encoder_stops_the_run_or_is_left_out(mini_folder, tmp_path):
+    shutil.copytree(mini_folder / "data", tmp_path / "data")
+    asked = {"encoders": ["imagebind", "wavlm"]}
+    said = Run(tmp_path / "run", overlay(**asked)).snakemake("--dry-run", expect=1)
+    assert "1 of 2 encoders cannot run" in said
+    assert "wavlm: folder missing: features.wavlm.train names ../data/pre_extracted_train_data/WavLM_large_train" in said
+    run = Run(tmp_path / "run", overlay(**asked, missing_encoders="skip"))
+    run.snakemake()
+    assert "Without wavlm." in (run.folder / "results/report/scores.txt").read_text()
+    assert "1 of 2 encoders took part; left out: wavlm." in (run.folder / "results/report/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"media": {"track": {"fsp": 30}}}, "unknown setting media.track.fsp: did you mean fps?"),
+        ({"encoders": ["wav2vec3"]}, "encoders names wav2vec3, which is not in features: did you mean wav2vec2?"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_before_any_job(mini_folder, tmp_path, changes, sentence):
+    (tmp_path / "data").symlink_to(mini_folder / "data")
+    said = Run(tmp_path / "run", overlay(**changes)).snakemake(expect=1)
+    assert sentence in said
+    assert "Traceback" not in said
+    assert "rule " not in said.split(sentence)[0]

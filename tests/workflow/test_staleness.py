@@ -1,0 +1,148 @@
+"""The table "What a change re-runs" of the design. The expected sets are written from it by hand."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from workflow.conftest import MINI
+from workflow.runs import REPOSITORY, Run, rules
+from workflow.test_mini import merged, overlay
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("mini")]
+AFTER_HEADS = {"fuse", "write_submission", "report"}
+AFTER_FEATURES = {"train_head"} | AFTER_HEADS
+FACES = {"track_faces", "crop_faces", "sample_body_frames"}
+# The report shows all settings, so it is written anew with each of them.
+TABLE = [
+    ({"media": {"track": {"max_gap_s": 0.4}}}, FACES | {"report"}),
+    ({"media": {"faces": {"size": 128}}}, {"crop_faces", "report"}),
+    ({"media": {"faces": {"margin": 0.3}}}, {"crop_faces", "report"}),
+    ({"media": {"faces": {"quality": 90}}}, {"crop_faces", "report"}),
+    ({"media": {"body": {"short_side": 128}}}, {"sample_body_frames", "report"}),
+    ({"media": {"clips": {"seconds": 1.0}}}, {"cut_clips", "report"}),
+    ({"features": {"wav2vec2": {"layers": [1, 5]}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),
+    ({"features": {"wav2vec2": {"segments": 3}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),
+    ({"classify": {"early_stopping": "paper"}}, AFTER_FEATURES),
+    ({"classify": {"seeds": [2]}}, AFTER_FEATURES),
+    ({"classify": {"heads": {"mlp_1024": {"epochs": 9}}}}, AFTER_FEATURES),
+    ({"fusion": {"weights": {"picks": 4}}}, AFTER_HEADS),
+    ({"fusion": {"thresholds": {"choice": "plateau"}}}, AFTER_HEADS),
+    ({"runtime": {"device": "cpu"}}, set()),
+    ({"runtime": {"weights": "elsewhere"}}, set()),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), TABLE, ids=[str(changes) for changes, _ in TABLE])
+def test_a_setting_makes_stale_what_the_table_says(mini_folder, tmp_path, changes, expected):
+    run = Run(tmp_path / "overlay", overlay(**changes))
+    run.folder = _linked(mini_folder, tmp_path, run)
+    assert rules(run.stale("all", "media")) == expected
+
+
+def _linked(mini_folder, tmp_path, run):
+    """Dry-runs change nothing, so they look at the finished run itself, with another overlay."""
+    folder = tmp_path / "run"
+    shutil.copytree(mini_folder / "run" / ".snakemake", folder / ".snakemake", ignore=shutil.ignore_patterns("log", "locks", "scripts"))
+    (folder / "results").symlink_to(mini_folder / "run" / "results")
+    (tmp_path / "data").symlink_to(mini_folder / "data")
+    shutil.copy(run.folder / "overlay.yaml", folder)
+    return folder
+
+
+def test_only_the_heads_of_the_changed_encoder_are_trained_again(mini):
+    mini.configure(overlay(features={"wav2vec2": {"layers": [1, 5]}}))
+    trained = {job.wildcards for job in mini.stale() if job.rule == "train_head"}
+    assert trained == {f"encoder=wav2vec2, head={head}, fold={fold}" for head in ("mlp_1024", "mlp_512") for fold in (0, 1)}
+    assert {job.wildcards for job in mini.stale() if job.rule == "fuse"} == {f"ensemble={name}" for name in ("wav2vec2", "all", "wav2vec2_mlp_512")}
+
+
+def test_only_the_heads_of_a_changed_recipe_are_trained_again(mini):
+    mini.configure(overlay(classify={"heads": {"mlp_512": {"epochs": 9}}}))
+    assert {job.wildcards for job in mini.stale() if job.rule == "train_head"} == {f"encoder=wav2vec2, head=mlp_512, fold={fold}" for fold in (0, 1)}
+    assert {job.wildcards for job in mini.stale() if job.rule == "fuse"} == {"ensemble=wav2vec2_mlp_512"}
+
+
+def test_touching_every_file_makes_nothing_stale(mini):
+    for folder, _, files in os.walk(mini.folder.parent):
+        for file in files:
+            if ".snakemake" not in folder:
+                os.utime(Path(folder, file))
+    assert rules(mini.stale("all", "media")) == set()
+
+
+def test_the_order_of_keys_does_not_count(mini):
+    def reverse(value):
+        return {key: reverse(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    mini.configure(reverse(MINI))
+    assert rules(mini.stale("all", "media")) == set()
+
+
+def test_folds_in_the_sheet_change_no_extraction(mini):
+    sheet = mini.folder.parent / "data" / "train_metadata.csv"
+    lines = [line[:-1] + {"0": "2"}.get(line[-1], line[-1]) if line.startswith("A103") else line for line in sheet.read_text().splitlines()]
+    sheet.write_text("\n".join(lines) + "\n")
+    assert rules(mini.stale("all", "media")) == {"check_sheet"} | AFTER_FEATURES
+
+
+def test_a_label_changes_no_extraction(mini):
+    sheet = mini.folder.parent / "data" / "train_metadata.csv"
+    sheet.write_text(
+        sheet.read_text()
+        .replace("A101_mix_ang_disg_50_50_ver1,A101,f,1,ang,1,,,disg,50,50,0", "other,A101,f,1,ang,1,,,disg,50,50,0")
+        .replace("other,", "A101_mix_ang_disg_50_50_ver1,")
+        .replace(",f,1,ang,1,,,disg,50,50", ",m,1,ang,1,,,disg,50,50")
+    )
+    assert rules(mini.stale("all", "media")) == {"check_sheet"} | AFTER_FEATURES
+
+
+def extraction(jobs):
+    """Rule and shard of every job that works on one shard."""
+    return {(job.rule, job.wildcards.rsplit("shard=", 1)[1]) for job in jobs if "shard=" in job.wildcards}
+
+
+PER_SHARD = ("track_faces", "crop_faces", "sample_body_frames", "extract_audio", "cut_clips", "embed_wav2vec2")
+
+
+def test_a_replaced_video_makes_only_its_shard_stale(mini):
+    video = mini.folder.parent / "data" / "part_02" / "A102_disg_int1_ver1.mov"
+    video.write_bytes(video.read_bytes() + b"\0")
+    planned = mini.stale("all", "media")
+    assert extraction(planned) == {(rule, "A102") for rule in PER_SHARD}
+    assert rules(planned) == set(PER_SHARD) | {"gather_features"} | AFTER_FEATURES
+
+
+def test_one_more_clip_makes_only_its_shard_stale(mini):
+    data = mini.folder.parent / "data"
+    shutil.copy(data / "part_02" / "A102_disg_int1_ver1.mov", data / "part_02" / "A102_disg_int1_ver2.mov")
+    with open(data / "train_metadata.csv", "a") as sheet:
+        sheet.write("A102_disg_int1_ver2,A102,m,0,disg,2,1,,,,,1\n")
+    assert extraction(mini.stale("all", "media")) == {(rule, "A102") for rule in PER_SHARD}
+
+
+def test_copies_with_new_times_in_the_same_place_make_nothing_stale(mini):
+    for video in (mini.folder.parent / "data").rglob("*.mov"):
+        content = video.read_bytes()
+        video.unlink()
+        video.write_bytes(content)
+    assert rules(mini.stale("all", "media")) == set()
+
+
+def test_an_edit_of_a_module_makes_stale_the_rules_that_import_it(mini, tmp_path):
+    checkout = tmp_path / "checkout"
+    shutil.copytree(REPOSITORY, checkout, ignore=shutil.ignore_patterns(".git", ".venv", "run", "data", ".snakemake", ".*_cache", "__pycache__"))
+    shutil.copytree(REPOSITORY / "workflow/scripts/blemore/data", checkout / "workflow/scripts/blemore/data", dirs_exist_ok=True)
+    run = Run(mini.folder, MINI, checkout / "Snakefile")
+    assert rules(run.stale("all", "media")) == set()
+    module = checkout / "workflow/scripts/blemore/features/wav2vec2.py"
+    module.write_text("# A comment.\n" + module.read_text())
+    assert rules(run.stale("all", "media")) == set()
+    module.write_text(module.read_text().replace("1e-7", "1e-6"))
+    jobs = run.stale("all", "media")
+    assert {job.rule for job in jobs if "Params have changed" in job.reason} == {"embed_wav2vec2"}
+    assert rules(jobs) == {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES
+
+
+def test_merging_is_recursive():
+    assert merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}) == {"a": {"b": 1, "c": 3}}
