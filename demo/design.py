@@ -22,7 +22,7 @@ EMOTIONS = tuple(EFFECTS)
 PAIRS = tuple(combinations(EMOTIONS[:-1], 2))
 # Shares of single emotions and of 50/50 blends in the training set (arXiv:2603.23650, section on the data); the rest is 70/30.
 SINGLE_SHARE, EVEN_SHARE = 0.46, 0.18
-GAIN_STD, OFFSET_STD, NOISE_STD = 0.15, 0.1, 0.1
+GAIN_STD, OFFSET_STD, NOISE_STD = 0.12, 0.08, 0.08
 LARGEST_PARAMETER = 2.0
 # First words of the seeds, so that streams of actors, clips and permutations never meet.
 ACTOR, CLIP, ORDER, SHUFFLE = range(4)

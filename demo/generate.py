@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from voices import SAMPLE_RATE_HZ, Voice, draw_voice, speak
 
 PARTS = 2
+EMBEDDED_EVERY = 2  # frames
 RECIPE = "recipe.json"
-QUANTIZER = 4  # of MPEG-4, 1 (best) to 31
+QUANTIZER = 6  # of MPEG-4, 1 (best) to 31
 LAMBDA_PER_QUANTIZER = 118  # FFmpeg's FF_QP2LAMBDA
 WAV2VEC2_LAYERS = 14
 
@@ -78,7 +79,7 @@ def make_clip(clip: Clip, design: Design, root: Path) -> None:
     frames = list(render(face, course, rng))
     video, feature = clip_files(clip, root)
     write_video(video, frames, speak(voice, course, rng))
-    np.save(feature, embed(frames))
+    np.save(feature, embed(frames[::EMBEDDED_EVERY]))
 
 
 @cache
@@ -90,16 +91,15 @@ def _actor(seed: int, actor: int, width: int, height: int) -> tuple[Face, Voice]
 def write_video(path: Path, frames: list[NDArray[np.uint8]], wave: NDArray[np.float32]) -> None:
     """MPEG-4 and AAC, each encoded by one thread and without dates, so that equal input gives equal bytes.
 
-    Not H.264: libx264 with its SIMD code gives other bytes in one of two runs, even with one thread.
+    Not H.264: at some sizes, 192x160 among them, libx264's bytes vary from run to run, even with one thread.
 
     Args:
         frames: (h, w, 3) RGB at FPS, even sides.
         wave: (n,) mono at SAMPLE_RATE_HZ.
     """
+    one_thread = {"threads": "1", "flags": "+bitexact+qscale"}
     with av.open(str(path), "w", format="mov", container_options={"fflags": "+bitexact"}) as container:
-        video = container.add_stream(
-            "mpeg4", FPS, options={"flags": "+bitexact+qscale", "global_quality": str(QUANTIZER * LAMBDA_PER_QUANTIZER), "threads": "1"}
-        )
+        video = container.add_stream("mpeg4", FPS, options={**one_thread, "global_quality": str(QUANTIZER * LAMBDA_PER_QUANTIZER)})
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
         audio = container.add_stream("aac", SAMPLE_RATE_HZ, options={"b": "96000", "threads": "1", "flags": "+bitexact"}, layout="mono")

@@ -123,7 +123,7 @@ def test_every_kind_is_used_by_the_default(default):
         ("data.max_failed_fraction", float("nan"), "data.max_failed_fraction is nan; it must be a number from 0 to 1."),
         ("data.train_only", [{"sheet": "a.csv", "videos": "a"}], "data.train_only[0].videos is 'a'; it must be a list (each text that is not empty)."),
         ("data.test_sheet", "", "data.test_sheet is ''; it must be text that is not empty, or null."),
-        ("runtime.accept_foreign", "no", "runtime.accept_foreign is 'no'; it must be true or false."),
+        ("classify.heads.mlp_1024.batch_norm", "no", "classify.heads.mlp_1024.batch_norm is 'no'; it must be true or false."),
         (
             "classify.heads.mlp_512.learning_rate",
             "1e-4",

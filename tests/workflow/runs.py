@@ -21,10 +21,11 @@ class Job(NamedTuple):
 
 
 class Run:
-    """A working folder with a configuration laid over config.yaml."""
+    """A working folder with a configuration laid over config.yaml, and over a preset if one is named."""
 
-    def __init__(self, folder: Path, config: dict, snakefile: Path = REPOSITORY / "Snakefile"):
+    def __init__(self, folder: Path, config: dict, snakefile: Path = REPOSITORY / "Snakefile", preset: str | None = None):
         self.folder, self.snakefile = folder, snakefile
+        self.overlays = [str(REPOSITORY / "presets" / f"{preset}.yaml")] if preset else []
         folder.mkdir(parents=True, exist_ok=True)
         self.configure(config)
 
@@ -35,7 +36,7 @@ class Run:
     def snakemake(self, *arguments: str, cores: int = 2, expect: int | None = 0, **environment: str) -> str:
         """Output of one call, both streams; an unexpected exit status fails with it. `expect=None` takes any."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--directory", str(self.folder), "--cores", str(cores)]
-        command += [*arguments, "--configfile", str(self.folder / "overlay.yaml")]
+        command += [*arguments, "--configfile", *self.overlays, str(self.folder / "overlay.yaml")]
         done = subprocess.run(
             command, env=os.environ | {"COLUMNS": "200"} | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
         )

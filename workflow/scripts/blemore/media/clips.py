@@ -52,6 +52,6 @@ def write_mp4(
 
 
 def even_size(width: int, height: int, max_height: int) -> tuple[int, int]:
-    """Width and height at most `max_height` high, in proportion, each rounded to an even number as yuv420p needs."""
-    scale = min(1.0, max_height / height)
-    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+    """Width and height at most `max_height` high, in proportion, each the next smaller even number as yuv420p needs."""
+    reduced = min(height, max_height)
+    return max(2, width * reduced // height // 2 * 2), max(2, reduced // 2 * 2)
