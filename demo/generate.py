@@ -23,7 +23,7 @@ from voices import SAMPLE_RATE_HZ, Voice, draw_voice, speak
 PARTS = 2
 EMBEDDED_EVERY = 2  # frames
 RECIPE = "recipe.json"
-QUANTIZER = 6  # of MPEG-4, 1 (best) to 31
+QUANTIZER = 8  # of MPEG-4, 1 (best) to 31
 LAMBDA_PER_QUANTIZER = 118  # FFmpeg's FF_QP2LAMBDA
 WAV2VEC2_LAYERS = 14
 

@@ -49,7 +49,8 @@ def test_a_second_run_has_nothing_to_do(finished):
 
 def test_every_clip_has_features_and_wav2vec2_statistics_have_seven_times_its_width(finished):
     dataset = xr.open_zarr(finished.folder / "results/features/wav2vec2.zarr")
-    assert dataset.sizes == {"clip": 12, "feature": 7 * 48}
+    width = json.loads((finished.folder.parent / "data/weights/wav2vec2_tiny/config.json").read_text())["hidden_size"]
+    assert dataset.sizes == {"clip": 12, "feature": 7 * width}
     assert dataset["status"].values.tolist() == [0] * 12
     assert np.isfinite(dataset["embedding"].values).all()
     assert dataset.attrs["extraction"]["settings"]["layers"] == [6, 12]
