@@ -19,7 +19,9 @@ demo: .venv/installed
 	python demo/generate.py --output demo/data
 	mkdir -p demo/run
 	snakemake --cores 2 --directory demo/run --configfile demo/config.yaml -- all media
-	cat demo/run/results/report/scores.txt
+	@cat demo/run/results/report/scores.txt
+	@python demo/check_score.py demo/run/results/fusion/all/scores.json
+	@echo "report: demo/run/results/report/index.html"
 
 test: .venv/installed-dev lint
 	python -m pytest --numprocesses 2 --dist loadgroup

@@ -23,3 +23,10 @@ def media_folder() -> Path:
             pytest.fail(f"BLEMORE_TEST_MEDIA names {named}, which is no folder")
         pytest.skip("no real recordings: set BLEMORE_TEST_MEDIA to their folder")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The last line says what was skipped, and why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = sorted({report.longrepr[2] for report in skipped})
+    terminalreporter.write_line(f"{len(skipped)} skipped: {'; '.join(reasons)}" if skipped else "nothing was skipped")

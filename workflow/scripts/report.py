@@ -38,7 +38,7 @@ def main(snakemake) -> None:
         configuration=configuration,
     )
     scores.to_csv(snakemake.output.scores, index=False, lineterminator="\n")
-    Path(snakemake.output.text).write_text(as_text(scores, note))
+    Path(snakemake.output.text).write_text(as_text(scores, results[0]["baselines"], note))
     Path(snakemake.output.configuration).write_text(configuration)
     Path(snakemake.output.page).write_text(page)
 

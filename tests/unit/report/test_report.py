@@ -56,9 +56,11 @@ def test_the_best_nested_score_comes_first_not_the_best_tuned_one():
 
 
 def test_the_text_table_shows_both_scores():
-    text = as_text(score_table([result("wide", 0.5, 0.25)]), "a note")
+    wide = result("wide", 0.5, 0.25)
+    text = as_text(score_table([wide]), wide["baselines"], "a note")
     assert text.splitlines()[0].split() == ["encoder", "ACC_P", "ACC_S", "Score", "nested", "Score"]
     assert re.split(r"\s{2,}", text.splitlines()[1]) == ["wide", "0.600 ± 0.020", "0.400 ± 0.020", "0.500 ± 0.020", "0.250 ± 0.020"]
+    assert re.split(r"\s{2,}", text.splitlines()[2]) == ["trivial single", "0.200", "0.000", "0.100"]
     assert text.endswith("a note\n")
 
 

@@ -56,11 +56,14 @@ def _sets(decisions: pd.DataFrame, name: str) -> pd.Series:
     return pd.Series(["+".join(emotion for emotion, there in zip(EMOTIONS, row) if there) for row in present], name=name)
 
 
-def as_text(table: pd.DataFrame, note: str) -> str:
-    """The score table for a terminal."""
-    width = max(len("encoder"), *(len(name) for name in table["name"]))
+def as_text(table: pd.DataFrame, baselines: Mapping[str, Mapping[str, Any]], note: str) -> str:
+    """The score table for a terminal, the trivial baselines below it."""
+    trivial = {f"trivial {name.replace('_', ' ')}": baseline for name, baseline in baselines.items()}
+    width = max(map(len, ["encoder", *table["name"], *trivial]))
     lines = [f"{'encoder':<{width}}  {'ACC_P':>13}  {'ACC_S':>13}  {'Score':>13}  {'nested Score':>13}"]
     for row in table.to_dict("records"):
         cells = [f"{row[m]:.3f} ± {row[f'{m}_std']:.3f}" for m in (*MEASURES, "nested_Score")]
         lines.append(f"{row['name']:<{width}}  " + "  ".join(f"{cell:>13}" for cell in cells))
+    for name, baseline in trivial.items():
+        lines.append(f"{name:<{width}}  " + "  ".join(f"{f'{baseline[measure]:.3f}':<13}" for measure in MEASURES).rstrip())
     return "\n".join([*lines, "", note, ""])
