@@ -31,7 +31,7 @@ lint: .venv/installed-dev
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile rules
-	snakemake --lint --directory tests/mini --configfile tests/mini/config.yaml
+	snakemake --lint
 
 bench: .venv/installed-dev
 	python benchmarks/heads.py

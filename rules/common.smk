@@ -25,9 +25,9 @@ if workflow.is_main_process:
     say(configuration.validate, config)
 
 CATALOGUE = Catalogue(config["data"])
-# Snakemake does not tell its targets while it parses, and these two must work where there are no data yet.
+# Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
 WITHOUT_DATA = any(
-    argument.split(":")[0] in ("check", "weights") for argument in sys.argv
+    argument.split(":")[0] in ("check", "weights", "--lint") for argument in sys.argv
 )
 
 if WITHOUT_DATA:
