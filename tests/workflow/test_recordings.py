@@ -10,23 +10,11 @@ import soundfile
 import xarray as xr
 from workflow.runs import REPOSITORY, TINY_HEAD, Run
 
+from blemore.data.catalogue import COLUMNS
+
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("recordings")]
 ACTORS = 6
 NO_FACE, NO_AUDIO = "no_face_wrong_frame_count", "upper_body_no_audio"
-COLUMNS = [
-    "filename",
-    "video_id",
-    "gender",
-    "mix",
-    "emotion_1",
-    "version",
-    "intensity_level",
-    "situation",
-    "emotion_2",
-    "emotion_1_salience",
-    "emotion_2_salience",
-    "fold",
-]
 LABELS = [("ang", "", ""), ("disg", "sad", 70), ("fea", "", ""), ("ang", "hap", 30), ("neu", "", ""), ("fea", "sad", 50)]
 
 

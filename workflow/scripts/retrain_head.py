@@ -8,12 +8,11 @@ import numpy as np
 
 from blemore.classify.data import align
 from blemore.classify.splits import TEST, TRAIN
-from blemore.classify.training import epochs_of, save_head, save_history, train_and_predict
-from blemore.data.labels import EMOTIONS
+from blemore.classify.training import epochs_of, train_and_predict, write_results
 from blemore.data.sheet import read_checked_sheet
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
-from blemore.stores import provenance, read_features, write_probabilities
+from blemore.stores import provenance, read_features
 from blemore.torch_setup import deterministic
 
 if TYPE_CHECKING:
@@ -27,10 +26,8 @@ def main(snakemake) -> None:
     data = align(sheet, read_features(snakemake.input.store), np.where(sheet["split"] == "test", TEST, TRAIN))
     epochs = epochs_of([json.loads(Path(path).read_text()) for path in snakemake.input.histories])
     rows, members, scaler = train_and_predict(data, cfg, recipe, best_grid_score, epochs)
-    save_head(snakemake.output.head, members, scaler)
-    save_history(snakemake.output.history, members)
     attributes = provenance(snakemake.params, {"features": snakemake.input.store}, ("numpy", "scikit-learn", "torch"), recipe=recipe)
-    write_probabilities(snakemake.output.store, rows, EMOTIONS, attributes)
+    write_results(snakemake.output, rows, members, scaler, attributes)
 
 
 if __name__ == "__main__":

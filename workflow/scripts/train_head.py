@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING
 
 from blemore.classify.data import align
 from blemore.classify.splits import split_clips
-from blemore.classify.training import save_head, save_history, train_and_predict
-from blemore.data.labels import EMOTIONS
+from blemore.classify.training import train_and_predict, write_results
 from blemore.data.sheet import read_checked_sheet
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
-from blemore.stores import provenance, read_features, write_probabilities
+from blemore.stores import provenance, read_features
 from blemore.torch_setup import deterministic
 
 if TYPE_CHECKING:
@@ -23,10 +22,8 @@ def main(snakemake) -> None:
     part = split_clips(sheet, int(snakemake.wildcards.fold), cfg["early_stopping"])
     data = align(sheet, read_features(snakemake.input.store), part)
     rows, members, scaler = train_and_predict(data, cfg, recipe, best_grid_score)
-    save_head(snakemake.output.head, members, scaler)
-    save_history(snakemake.output.history, members)
     attributes = provenance(snakemake.params, {"features": snakemake.input.store}, ("numpy", "scikit-learn", "torch"), recipe=recipe)
-    write_probabilities(snakemake.output.store, rows, EMOTIONS, attributes)
+    write_results(snakemake.output, rows, members, scaler, attributes)
 
 
 if __name__ == "__main__":

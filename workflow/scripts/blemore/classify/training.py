@@ -13,7 +13,7 @@ from blemore.classify.data import Dataset, examples, scaled
 from blemore.classify.heads import Member, mean_log_probability, train_members
 from blemore.classify.mlp import Score
 from blemore.data.labels import EMOTIONS
-from blemore.stores import Probabilities, write_json
+from blemore.stores import Probabilities, write_json, write_probabilities
 
 
 def train_and_predict(
@@ -33,6 +33,18 @@ def train_and_predict(
     logit = np.full((len(data.clip), len(EMOTIONS)), np.nan, np.float32)
     logit[data.usable] = mean_log_probability(members)
     return Probabilities(np.exp(logit), data.clip, [str(part) for part in data.part], logit), members, scaler
+
+
+def write_results(output: Any, rows: Probabilities, members: Sequence[Member], scaler: StandardScaler, attributes: Mapping[str, Any]) -> None:
+    """Everything that one head and fold leave behind; the probabilities and their manifest come last.
+
+    Args:
+        output: the paths `head`, `history` and `store`.
+        attributes: what determines the numbers, from `stores.provenance`.
+    """
+    save_head(output.head, members, scaler)
+    save_history(output.history, members)
+    write_probabilities(output.store, rows, EMOTIONS, attributes)
 
 
 def save_head(path: str | Path, members: Sequence[Member], scaler: StandardScaler) -> None:
