@@ -24,7 +24,7 @@ demo: .venv/installed
 	@echo "report: demo/run/results/report/index.html"
 
 test: .venv/installed-dev lint
-	python -m pytest --numprocesses 2 --dist loadgroup
+	python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/installed-dev
 	ruff check .
@@ -37,7 +37,7 @@ bench: .venv/installed-dev
 	python benchmarks/heads.py
 
 soak: .venv/installed-dev
-	python -m pytest --numprocesses 2 --dist loadgroup -m "soak or not soak"
+	python -m pytest --numprocesses 2 --dist loadfile -m "soak or not soak"
 
 clean:
 	rm -rf demo/run demo/data

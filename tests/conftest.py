@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SKIPPED = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +26,14 @@ def media_folder() -> Path:
     return folder
 
 
-def pytest_terminal_summary(terminalreporter):
-    """The last line says what was skipped, and why."""
+def pytest_terminal_summary(terminalreporter, config):
+    """Collects what was skipped, for the last line of all."""
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = sorted({report.longrepr[2] for report in skipped})
-    terminalreporter.write_line(f"{len(skipped)} skipped: {'; '.join(reasons)}" if skipped else "nothing was skipped")
+    config.stash[SKIPPED] = f"{len(skipped)} skipped: {'; '.join(reasons)}" if skipped else "nothing was skipped"
+
+
+def pytest_unconfigure(config):
+    """After pytest's own closing line, so that nobody misses it."""
+    if SKIPPED in config.stash:
+        print(config.stash[SKIPPED])

@@ -1,5 +1,6 @@
 """One finished run of tests/mini that the tests copy, and never change."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -20,12 +21,21 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def mini_folder(tmp_path_factory) -> Path:
-    """`data`, and in `run` everything that the workflow makes of it."""
-    folder = tmp_path_factory.mktemp("mini")
+    """`data`, and in `run` everything that the workflow makes of it; made once for all test processes."""
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "mini"
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "first.log").exists():
+            make_mini(folder)
+    return folder
+
+
+def make_mini(folder: Path) -> None:
+    folder.mkdir()
     generate = [sys.executable, str(REPOSITORY / "demo" / "generate.py"), "--preset", "mini", "--output", str(folder / "data")]
     subprocess.run(generate, check=True, capture_output=True)
     (folder / "first.log").write_text(Run(folder / "run", MINI).snakemake("all", "media"))
-    return folder
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from blemore.fusion.thresholds import best_grid_score
 from blemore.media.audio import read_audio
 from blemore.torch_setup import deterministic
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.workflow
 CONFIG = merged(yaml.safe_load((REPOSITORY / "config.yaml").read_text()), yaml.safe_load((REPOSITORY / "demo" / "config.yaml").read_text()))
 RATE = CONFIG["media"]["audio"]["sample_rate_hz"]
 

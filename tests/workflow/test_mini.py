@@ -11,7 +11,7 @@ from workflow.runs import Run, rules
 
 from blemore.fusion.submission import validate_submission
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("mini")]
+pytestmark = pytest.mark.workflow
 TRAIN_SHARDS = {"A101", "A102", "A103"}
 MEDIA = ("track", "faces", "body", "audio", "clips")
 

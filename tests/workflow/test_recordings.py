@@ -12,7 +12,7 @@ from workflow.runs import REPOSITORY, TINY_HEAD, Run
 
 from blemore.data.catalogue import COLUMNS
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("recordings")]
+pytestmark = pytest.mark.workflow
 ACTORS = 6
 NO_FACE, NO_AUDIO = "no_face_wrong_frame_count", "upper_body_no_audio"
 LABELS = [("ang", "", ""), ("disg", "sad", 70), ("fea", "", ""), ("ang", "hap", 30), ("neu", "", ""), ("fea", "sad", 50)]

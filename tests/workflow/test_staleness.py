@@ -10,7 +10,7 @@ from workflow.conftest import MINI
 from workflow.runs import REPOSITORY, Run, rules
 from workflow.test_mini import merged, overlay
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("mini")]
+pytestmark = pytest.mark.workflow
 AFTER_HEADS = {"fuse", "write_submission", "report"}
 AFTER_FEATURES = {"train_head"} | AFTER_HEADS
 FACES = {"track_faces", "crop_faces", "sample_body_frames"}
