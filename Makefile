@@ -24,7 +24,7 @@ demo: .venv/installed
 	@echo "report: demo/run/results/report/index.html"
 
 test: .venv/installed-dev lint
-	python -m pytest --numprocesses 2 --dist loadfile
+	python -m pytest --numprocesses 2 --dist loadfile -m "not soak"
 
 lint: .venv/installed-dev
 	ruff check .
@@ -34,10 +34,10 @@ lint: .venv/installed-dev
 	snakemake --lint
 
 bench: .venv/installed-dev
-	python benchmarks/heads.py
+	python benchmarks/thresholds.py
 
 soak: .venv/installed-dev
-	python -m pytest --numprocesses 2 --dist loadfile -m "soak or not soak"
+	python -m pytest --numprocesses 2 --dist loadfile -m soak
 
 clean:
 	rm -rf demo/run demo/data

@@ -15,6 +15,11 @@ include: "rules/fusion.smk"
 include: "rules/report.smk"
 
 
+# What this run was configured with; not an output, so that a setting makes stale only what reads it.
+onstart:
+    configuration.write(config, "results/config.yaml")
+
+
 rule all:
     default_target: True
     input:

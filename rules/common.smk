@@ -8,38 +8,57 @@ from snakemake.exceptions import WorkflowError
 
 from blemore import configuration
 from blemore.data.catalogue import Catalogue, missing_videos_paragraph
-from blemore.features import readiness
+from blemore.features import readiness, weights
 from blemore.job import BadInput
 from blemore.settings import fingerprint, pick
 
-
-# One bad input is one sentence, without a traceback.
-def say(call, *arguments):
-    try:
-        return call(*arguments)
-    except BadInput as error:
-        raise WorkflowError(str(error)) from None
-
-
-if workflow.is_main_process:
-    say(configuration.validate, config)
-
-CATALOGUE = Catalogue(config["data"])
 # Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
-WITHOUT_DATA = any(
+NEEDS_NO_DATA = any(
     argument.split(":")[0] in ("check", "weights", "--lint") for argument in sys.argv
 )
 
-if WITHOUT_DATA:
-    ENCODERS, FOLDS, SHARDS, ENSEMBLES = config["encoders"], [], [], {}
-else:
-    SHARDS, FOLDS = say(lambda: CATALOGUE.shards), CATALOGUE.folds
+
+def refuse(error):
+    """One bad input is one message; raising it here would add lines of a stack."""
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+
+def take_part():
+    """Encoders, ensembles, folds and shards of this run."""
+    shards = CATALOGUE.shards
     if workflow.is_main_process:
         from blemore.data import validation
 
-        say(validation.validate, CATALOGUE)
-    ENCODERS = say(readiness.select_encoders, config, CATALOGUE)
-    ENSEMBLES = say(configuration.active_ensembles, config, ENCODERS)
+        validation.validate(CATALOGUE)
+    encoders = readiness.select_encoders(config, CATALOGUE)
+    return (
+        encoders,
+        configuration.active_ensembles(config, encoders),
+        CATALOGUE.folds,
+        shards,
+    )
+
+
+CATALOGUE = Catalogue(config["data"])
+try:
+    if workflow.is_main_process:
+        configuration.validate(config)
+    try:
+        ENCODERS, ENSEMBLES, FOLDS, SHARDS = take_part()
+    except BadInput:
+        if not NEEDS_NO_DATA:
+            raise
+        ENCODERS, ENSEMBLES, FOLDS, SHARDS = config["encoders"], {}, [], []
+except BadInput as error:
+    refuse(error)
+
+if workflow.is_main_process and (
+    left_out := configuration.left_out(config, ENCODERS, ENSEMBLES)
+):
+    print(left_out, file=sys.stderr)
+
+GPU = int(config["runtime"]["device"] == "cuda")
 
 
 wildcard_constraints:
@@ -102,16 +121,23 @@ def of_kind(kind):
 
 def local_weights(wildcards):
     """Files of a local checkpoint with their sizes, which make it stale; empty for a name on the hub."""
-    folder = Path(config["features"][wildcards.encoder]["model"])
-    return {
-        file.name: file.stat().st_size
-        for file in sorted(folder.glob("*"))
-        if file.is_file()
-    }
+    return weights.local_sizes(
+        config["features"][wildcards.encoder]["model"],
+        f"results/weights/{wildcards.encoder}.json",
+    )
 
 
 def shard_stores(pattern):
-    return lambda wildcards: expand(pattern, encoder=wildcards.encoder, shard=SHARDS)
+    """The stores of all shards of an encoder; never none, since a store of nothing would replace a gathered one."""
+
+    def stores(wildcards):
+        if not SHARDS:
+            raise WorkflowError(
+                f"the clips of {wildcards.encoder} are not known; run its target alone to see why."
+            )
+        return expand(pattern, encoder=wildcards.encoder, shard=SHARDS)
+
+    return stores
 
 
 @cache
@@ -136,3 +162,16 @@ def retrained_stores(pattern):
         for encoder, head in ENSEMBLES[wildcards.ensemble]
         if retrained
     ]
+
+
+def of_ensembles(pattern):
+    """A file of every ensemble; never none, since a report of nothing would replace one."""
+
+    def files(wildcards):
+        if not ENSEMBLES:
+            raise WorkflowError(
+                "the clips are not known; run this target alone to see why."
+            )
+        return expand(pattern, ensemble=ENSEMBLES)
+
+    return files

@@ -40,6 +40,7 @@ rule embed_wav2vec2:
         "../envs/torch.yaml"
     threads: 1
     resources:
+        gpu=GPU,
         mem_mb=4000,
         runtime=60,
     params:
@@ -124,8 +125,9 @@ rule import_provided:
         mem_mb=2000,
         runtime=60,
     params:
-        cfg=settings("data", "max_failed_fraction"),
+        cfg=settings("features.{encoder}", "test", "train"),
         code=fingerprint("import_provided.py", env="plain"),
+        limit=settings("data", "max_failed_fraction"),
         clips=lambda wildcards: provided_files(wildcards.encoder),
     script:
         "../workflow/scripts/import_provided.py"

@@ -12,6 +12,7 @@ rule track_faces:
         "../envs/torch.yaml"
     threads: 1
     resources:
+        gpu=GPU,
         mem_mb=2000,
         runtime=240,
     params:

@@ -1,13 +1,12 @@
 rule report:
     input:
-        scores=expand("results/fusion/{ensemble}/scores.json", ensemble=ENSEMBLES),
-        decisions=expand("results/fusion/{ensemble}/decisions.csv", ensemble=ENSEMBLES),
+        scores=of_ensembles("results/fusion/{ensemble}/scores.json"),
+        decisions=of_ensembles("results/fusion/{ensemble}/decisions.csv"),
         features=expand("results/features/{encoder}.json", encoder=ENCODERS),
     output:
         page="results/report/index.html",
         scores="results/report/scores.csv",
         text="results/report/scores.txt",
-        configuration="results/report/config.yaml",
     log:
         "results/logs/report.log",
     benchmark:
@@ -19,7 +18,6 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        cfg=pick({"": config}, "", [block for block in config if block != "runtime"]),
         code=fingerprint("report.py", env="plain"),
         encoders={"asked": config["encoders"], "used": ENCODERS},
     script:

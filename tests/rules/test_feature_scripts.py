@@ -1,6 +1,7 @@
 """Each script of the features stage on a shard of five clips: two good, one short, one without sound, one missing."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,9 +126,28 @@ def test_provided_arrays_go_straight_into_a_gathered_store(tmp_path):
     (tmp_path / "b.npy").write_bytes(b"damaged")
     clips = {"a": (str(tmp_path / "a.npy"), 10, "A1"), "b": (str(tmp_path / "b.npy"), 7, "A1"), "c": (None, None, "")}
     output = outputs(tmp_path, "imagebind")
-    given = SimpleNamespace(cfg={"max_failed_fraction": 1.0}, code={}, clips=clips)
+    given = SimpleNamespace(cfg={"test": None, "train": "ImageBind"}, limit={"max_failed_fraction": 1.0}, code={}, clips=clips)
     import_provided.main(SimpleNamespace(output=output, params=given))
     features = read_features(output.store)
     assert features.status.tolist() == [OK, DECODE_ERROR, MISSING]
     assert features.actor == ["A1", "A1", ""]
     assert features.embedding[0, :6].tolist() == [1, 1, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda folder: (folder / "A1_good.flac").unlink(), r"A1_good\.flac cannot be read"),
+        (lambda folder: (folder / "A1_good.flac").write_bytes(b"no sound"), r"A1_good\.flac cannot be read"),
+        (
+            lambda folder: shutil.copy(folder / "A1_loud.flac", folder / "A1_good.flac"),
+            r"A1_good\.flac lasts 0\.800 s, not 1\.000 s; delete .*A1 and its manifest",
+        ),
+    ],
+)
+def test_sound_that_is_not_what_its_manifest_says_is_refused(media, tiny, tmp_path, harm, said):
+    shutil.copytree(media, tmp_path / "A1")
+    shutil.copy(f"{media}.json", tmp_path)
+    harm(tmp_path / "A1")
+    with pytest.raises(BadInput, match=said):
+        embed(tmp_path / "A1", tiny, tmp_path / "out")

@@ -130,5 +130,17 @@ def test_clips_are_the_first_seconds_in_even_size(results):
 
 
 def test_a_store_that_lacks_the_clip_is_refused(results):
-    with pytest.raises(BadInput, match="holds no clip nobody"):
+    with pytest.raises(BadInput, match="does not hold the clip nobody as its manifest says"):
         read_frames(results / STORES["crop_faces"], "nobody", [0])
+
+
+@pytest.mark.parametrize("name", ["extract_audio", "cut_clips", "track_faces"])
+def test_what_decodes_of_a_truncated_video_is_used_and_called_partial(media_folder, tmp_path, name):
+    content = (media_folder / "talkers" / "lbax4n.mpg").read_bytes()
+    (tmp_path / "cut.mpg").write_bytes(content[: len(content) * 2 // 3])
+    store = tmp_path / STORES[name]
+    store.parent.mkdir(parents=True)
+    params = SimpleNamespace(cfg=CFG[name], code={}, clips={"cut": len(content)}, runtime={"device": "cpu"})
+    job = SimpleNamespace(input=SimpleNamespace(videos=[str(tmp_path / "cut.mpg")]), output=SimpleNamespace(store=str(store)), params=params)
+    importlib.import_module(name).main(job)
+    assert read_manifest(store)["status"] == {"cut": "partial"}

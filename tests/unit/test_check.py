@@ -32,6 +32,12 @@ def config(repository):
     return {**config, "data": {**config["data"], **data_block(Path("data"))}}
 
 
+def store(manifest: Path) -> None:
+    """The manifest of a gathered store of two clips."""
+    touch(manifest)
+    manifest.write_text('{"clips": ["a", "b"]}')
+
+
 def provide(config, *names):
     """Provided features of one train and one test clip."""
     for name in names:
@@ -133,8 +139,8 @@ def test_without_test_clips_no_test_folder_is_needed(config):
 
 
 def test_a_gathered_store_is_ready_whatever_else_is_missing(config):
-    touch(Path("results/features/wavlm.json"))
-    assert state(config, "wavlm") == ("wavlm", "ready (stored)", "", 7)
+    store(Path("results/features/wavlm.json"))
+    assert state(config, "wavlm") == ("wavlm", "ready (stored)", "", 2)
 
 
 def test_without_a_data_set_clips_are_unknown(config):
@@ -195,7 +201,7 @@ def test_report_of_a_data_set_without_videos_says_so_only_where_they_are_needed(
     provide(config, *PROVIDED)
     assert "no video is in part_*" in report(config)
     for name in ("wav2vec2", "prosody"):
-        touch(Path(f"results/features/{name}.json"))
+        store(Path(f"results/features/{name}.json"))
     assert "no video is in" not in report(config)
 
 
@@ -214,7 +220,7 @@ def test_cost_counts_each_stage_once_and_leaves_out_what_is_stored(config, monke
         monkeypatch.setitem(COSTS, kind, COSTS[kind]._replace(seconds=seconds, megabytes=100 * seconds))
     config["encoders"] = ["wav2vec2", "prosody"]
     assert report(config).endswith("expected    4.9 GB, 1.0 hours of one core (9 heads included), 0 dollars; rough, for clips of 4 s\n")
-    touch(Path("results/features/prosody.json"))
+    store(Path("results/features/prosody.json"))
     assert "expected    2.1 GB, " in report(config)
 
 
@@ -225,3 +231,11 @@ def test_columns_are_padded_to_the_widest_cell():
 def test_the_script_prints_the_table_and_keeps_it_in_the_log(config, capsys):
     check.main(SimpleNamespace(params=SimpleNamespace(config=config), log=["check.log"]))
     assert capsys.readouterr().out == Path("check.log").read_text() == report(config)
+
+
+def test_what_is_wrong_with_the_sheet_is_said_with_all_else(config):
+    sheet = Path("data/train_metadata.csv")
+    sheet.write_text(SMALL.replace(",ang,", ",joy,", 1))
+    said = report(config)
+    assert said.startswith("encoder")
+    assert "joy" in said.splitlines()[-1]

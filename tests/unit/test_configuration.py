@@ -1,11 +1,12 @@
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 import yaml
 
-from blemore.configuration import TARGETS, active_ensembles, validate
+from blemore.configuration import RULES, TARGETS, active_ensembles, left_out, validate
 from blemore.job import BadInput
 from blemore.problems import load_schema
 from blemore.settings import pick
@@ -163,11 +164,11 @@ def test_an_encoder_that_cannot_be_a_file_name_is_refused(config, name):
     assert refusal(config) == f"features.{name} is no name; use small letters, digits and '_', the first a letter."
 
 
-@pytest.mark.parametrize("name", sorted(TARGETS))
-def test_an_encoder_named_like_a_target_is_refused(config, name):
+@pytest.mark.parametrize("name", [*sorted(TARGETS), "fuse", "crop_faces", "train_head"])
+def test_an_encoder_named_like_a_target_or_rule_is_refused(config, name):
     config["fusion"]["ensembles"] = {}
     config["features"][name] = config["features"]["prosody"]
-    assert refusal(config) == f"features.{name} has the name of a workflow target; rename the encoder."
+    assert refusal(config) == f"features.{name} has the name of a rule or target of the workflow; rename the encoder."
 
 
 def test_the_head_of_fine_tuned_encoders_cannot_be_redefined(config):
@@ -235,3 +236,29 @@ def test_the_default_ensembles(default):
         "imagebind_wavlm": [("imagebind", "mlp_1024"), ("wavlm", "mlp_1024")],
         "videomaev2_hubert": [("videomaev2", "mlp_1024"), ("hubert", "mlp_1024")],
     }
+
+
+def test_layers_must_reach_the_first_output(config):
+    assert refusal(changed(config, "features.wav2vec2.layers", [0, 0])) == (
+        "features.wav2vec2.layers is [0, 0]; the last must be at least 1, the output of the first layer."
+    )
+
+
+def test_a_batch_of_one_cannot_be_normalised(config):
+    assert refusal(changed(config, "classify.heads.mlp_1024.batch_size", 2)) == (
+        "classify.heads.mlp_1024.batch_size is 2; with batch_norm it must be at least 3, since a batch of one clip has no variance."
+    )
+
+
+def test_rules_are_named_after_their_scripts(repository):
+    rules = re.findall(r"^rule (\w+):", "\n".join(path.read_text() for path in (repository / "rules").glob("*.smk")), re.MULTILINE)
+    assert set(rules) <= RULES | TARGETS
+
+
+def test_what_is_left_out_is_said(config):
+    encoders = ["prosody", "hicmae"]
+    assert left_out(config, encoders, active_ensembles(config, encoders)) == (
+        "Left out: encoders wav2vec2, wavlm, hubert, imagebind, videomaev2; "
+        "ensembles wav2vec2_mlp_512, imagebind_wavlm, videomaev2_hubert (`snakemake check` says why)."
+    )
+    assert left_out(config, config["encoders"], active_ensembles(config, config["encoders"])) == ""

@@ -66,7 +66,8 @@ def test_a_bad_input_is_one_sentence_without_a_traceback(tmp_path):
 
 def test_a_second_run_of_the_same_job_is_refused_and_the_first_log_stays(tmp_path):
     first = start(tmp_path, "print('first', flush=True); time.sleep(30)")
-    while not (tmp_path / "x.log").exists() or not (tmp_path / "x.log").read_text():
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not ((tmp_path / "x.log").exists() and (tmp_path / "x.log").read_text()):
         time.sleep(0.02)
     second = finish(tmp_path, "print('second')")
     assert second.returncode == 1

@@ -15,7 +15,7 @@ MINI = yaml.safe_load((REPOSITORY / "tests" / "mini" / "config.yaml").read_text(
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread():
+def _loopback_without_a_proxy():
     os.environ["NO_PROXY"] = "127.0.0.1"
 
 

@@ -74,9 +74,6 @@ def test_the_demo_is_learned_and_not_too_well(tmp_path):
 
 def test_with_shuffled_labels_the_score_is_that_of_chance(tmp_path):
     scores = demo_scores(tmp_path, shuffle_labels=True)
-    trivial = max(baseline["Score"] for baseline in scores["baselines"].values())
-    nested = scores["protocols"]["nested"]["mean"]["Score"]
-    assert nested < 2 * trivial
     assert "nothing was learned" in check_score.problem(scores)
 
 

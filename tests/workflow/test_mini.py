@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
+import yaml
 from workflow.conftest import MINI
 from workflow.runs import Run, rules
 
@@ -79,7 +80,7 @@ def test_the_report_and_its_tables_are_there(finished):
     assert (report / "index.html").read_text().startswith("<!doctype html>")
     rows = csv.DictReader((report / "scores.csv").read_text().splitlines())
     assert {row["name"] for row in rows} == {"wav2vec2", "imagebind", "all", "wav2vec2_mlp_512"}
-    assert "media:" in (report / "config.yaml").read_text()
+    assert yaml.safe_load((finished.folder / "results/config.yaml").read_text())["media"]["track"]["fps"] == 10
 
 
 def test_every_job_recorded_when_and_where(finished):
@@ -150,6 +151,25 @@ def test_check_works_without_any_data(tmp_path):
     assert "The data set is not there" in said
 
 
+@pytest.mark.parametrize("targets", [("weights", "features"), ("check", "all"), ("weights", "all", "media")])
+def test_targets_that_need_no_data_change_nothing_for_the_others(finished, targets):
+    assert rules(finished.stale(*targets)) <= {"check", "weights"}
+
+
+def test_with_an_absent_sheet_nothing_that_was_made_is_replaced(mini):
+    (mini.folder.parent / "data" / "train_metadata.csv").unlink()
+    before = mini.digests()
+    for targets in (("weights", "features"), ("weights", "report")):
+        mini.snakemake(*targets, expect=None)
+    assert mini.digests() == before
+    assert (mini.folder / "results/report/index.html").exists()
+
+
+def test_weights_that_are_gone_make_nothing_stale(mini):
+    shutil.rmtree(mini.folder.parent / "data" / "weights")
+    assert rules(mini.stale("all", "media")) == set()
+
+
 def test_other_recipes_reach_a_score(mini):
     """Several seeds, the paper's early stopping, test clips by retrained heads, and every kind of head, without another extraction."""
     tiny = {"epochs": 3}
@@ -191,7 +211,8 @@ def test_a_missing_encoder_stops_the_run_or_is_left_out(mini_folder, tmp_path):
     assert "1 of 2 encoders cannot run" in said
     assert "wavlm: folder missing: features.wavlm.train names ../data/pre_extracted_train_data/WavLM_large_train" in said
     run = Run(tmp_path / "run", overlay(**asked, missing_encoders="skip"))
-    run.snakemake()
+    said = run.snakemake()
+    assert said.count("Left out: encoders wavlm; ensembles wav2vec2_mlp_512, imagebind_wavlm, videomaev2_hubert (`snakemake check` says why).") == 1
     assert "Without wavlm." in (run.folder / "results/report/scores.txt").read_text()
     assert "1 of 2 encoders took part; left out: wavlm." in (run.folder / "results/report/index.html").read_text()
 
@@ -208,4 +229,5 @@ def test_a_wrong_setting_is_one_sentence_before_any_job(mini_folder, tmp_path, c
     said = Run(tmp_path / "run", overlay(**changes)).snakemake(expect=1)
     assert sentence in said
     assert "Traceback" not in said
+    assert "common.smk" not in said
     assert "rule " not in said.split(sentence)[0]

@@ -106,7 +106,7 @@ def test_it_ends_in_a_score(run):
     assert "Without hicmae, wavlm, hubert, imagebind, videomaev2." in text
     scores = json.loads((run.folder / "results/fusion/all/scores.json").read_text())
     assert scores["clips"]["scored"]["total"] == 14
-    assert 0 <= scores["protocols"]["nested"]["mean"]["Score"] <= 1
+    assert [fold["n_clips"] for fold in scores["protocols"]["nested"]["folds"]] == [5, 5, 4]
 
 
 def test_too_many_failed_clips_stop_at_gathering_with_the_setting(run):

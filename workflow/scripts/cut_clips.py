@@ -3,12 +3,15 @@
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from blemore.job import run
-from blemore.media.audio import NoAudio, read_audio
+from blemore.media.audio import NoAudio, read_sound
 from blemore.media.clips import AUDIO_RATE_HZ, write_mp4
 from blemore.media.shard import finish_folder, new_folder, pair_videos, process_clips
-from blemore.media.video import iter_video
-from blemore.stores import OK, TOO_SHORT, provenance
+from blemore.media.video import DecodeError, iter_video
+from blemore.stores import OK, PARTIAL, TOO_SHORT, provenance
 
 PACKAGES = ("av",)
 
@@ -19,18 +22,28 @@ def main(snakemake) -> None:
     folder = new_folder(snakemake.output.store)
 
     def cut(clip: str, video: Path) -> int:
-        frames = [frame.pixels for frame in islice(iter_video(video, fps), round(params.cfg["seconds"] * fps))]
+        stream = iter_video(video, fps)
+        frames = [frame.pixels for frame in islice(stream, round(params.cfg["seconds"] * fps))]
         if not frames:
             return TOO_SHORT
-        try:
-            samples = read_audio(video, AUDIO_RATE_HZ)[: round(len(frames) / fps * AUDIO_RATE_HZ)]
-        except NoAudio:
-            samples = None
+        samples, damaged = first_sound(video, len(frames) / fps)
         write_mp4(folder / f"{clip}.mp4", frames, samples, **encoding)
-        return OK
+        return PARTIAL if damaged or stream.source.damaged else OK
 
     statuses = process_clips(pair_videos(params.clips, snakemake.input.videos), cut)
     finish_folder(folder, ".mp4", statuses, provenance(params, {}, PACKAGES))
+
+
+def first_sound(video: Path, duration_s: float) -> tuple[NDArray[np.float32] | None, bool]:
+    """The first seconds of sound, None where there is none that decodes; and whether something of it is damaged."""
+    try:
+        sound = read_sound(video, AUDIO_RATE_HZ)
+    except NoAudio:
+        return None, False
+    except DecodeError as error:
+        print(f"{video}: the sound is left out, {error}.")
+        return None, True
+    return sound.samples[: round(duration_s * AUDIO_RATE_HZ)], sound.damaged
 
 
 if __name__ == "__main__":

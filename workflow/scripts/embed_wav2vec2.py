@@ -1,13 +1,11 @@
 """Frozen wav2vec2 statistics of one shard."""
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blemore.features.audio import audio_clips
 from blemore.features.extraction import extract
 from blemore.features.wav2vec2 import LayerMean
-from blemore.features.weights import folder_of
+from blemore.features.weights import open_folder
 from blemore.job import run
 from blemore.stores import provenance, write_features
 from blemore.torch_setup import deterministic, resolve_device
@@ -19,9 +17,9 @@ if TYPE_CHECKING:
 def main(snakemake) -> None:
     cfg, runtime = snakemake.params.cfg, snakemake.params.runtime
     deterministic()
-    encode = LayerMean(folder_of(cfg["model"], cfg["revision"], runtime["weights"]), cfg["layers"], resolve_device(runtime["device"]))
+    folder, weights = open_folder(cfg["model"], cfg["revision"], runtime["weights"], snakemake.input.weights)
+    encode = LayerMean(folder, cfg["layers"], resolve_device(runtime["device"]))
     features = extract(audio_clips(snakemake.input.audio), encode, encode.width, cfg["segments"], snakemake.params.actors)
-    weights = json.loads(Path(snakemake.input.weights).read_text())["sha256"]
     attributes = provenance(snakemake.params, {"audio": snakemake.input.audio}, ("numpy", "torch", "transformers"), weights=weights)
     write_features(snakemake.output.store, features, attributes)
 

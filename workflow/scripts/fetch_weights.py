@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def main(snakemake) -> None:
     cfg = snakemake.params.cfg
     folder = fetch(cfg["model"], cfg["revision"], snakemake.params.runtime["weights"])
-    write_json(snakemake.output.description, {"sha256": describe(folder)})
+    write_json(snakemake.output.description, describe(folder))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from blemore.features.gather import check_failures, concatenate
+from blemore.features.gather import check_failures, concatenate, same_extraction
 from blemore.job import run
 from blemore.stores import provenance, read_attributes, read_features, write_features
 
@@ -14,8 +14,8 @@ def main(snakemake) -> None:
     features = concatenate([read_features(store) for store in snakemake.input.stores])
     check_failures(features, snakemake.params.cfg["max_failed_fraction"])
     attributes = provenance(snakemake.params, {}, ("numpy", "zarr"))
-    extraction = read_attributes(snakemake.input.stores[0])
-    write_features(snakemake.output.store, features, attributes | {"extraction": {key: extraction[key] for key in extraction if key != "inputs"}})
+    extraction = same_extraction({store: read_attributes(store) for store in snakemake.input.stores})
+    write_features(snakemake.output.store, features, attributes | {"extraction": extraction})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def main(snakemake) -> None:
     clips = snakemake.params.clips
     files = {clip: Path(file) if file else None for clip, (file, _, _) in clips.items()}
     features = import_features(files, {clip: actor for clip, (_, _, actor) in clips.items()})
-    check_failures(features, snakemake.params.cfg["max_failed_fraction"])
+    check_failures(features, snakemake.params.limit["max_failed_fraction"])
     write_features(snakemake.output.store, features, provenance(snakemake.params, {}, ("numpy",)))
 
 

@@ -24,7 +24,6 @@ def main(snakemake) -> None:
     scores = score_table(results)
     left_out = [encoder for encoder in params.encoders["asked"] if encoder not in params.encoders["used"]]
     note = NOTE + (f" Without {', '.join(left_out)}." if left_out else "")
-    configuration = yaml.safe_dump(params.cfg, sort_keys=True, allow_unicode=True)
     page = render(
         scores,
         [_shown(result, decisions) for result, decisions in zip(results, snakemake.input.decisions, strict=True)],
@@ -35,12 +34,17 @@ def main(snakemake) -> None:
         epochs_on_scored_fold=results[0]["epochs_chosen_on_scored_fold"],
         statuses=STATUSES,
         status_counts={Path(path).stem: json.loads(Path(path).read_text())["status_counts"] for path in snakemake.input.features},
-        configuration=configuration,
+        settings=yaml.safe_dump(_settings(results), sort_keys=True),
     )
     scores.to_csv(snakemake.output.scores, index=False, lineterminator="\n")
     Path(snakemake.output.text).write_text(as_text(scores, results[0]["baselines"], note))
-    Path(snakemake.output.configuration).write_text(configuration)
     Path(snakemake.output.page).write_text(page)
+
+
+def _settings(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the ensembles were made with; the whole configuration of a run is in results/config.yaml."""
+    record = results[0]["provenance"]
+    return {"fusion": record["settings"], "classify": record["classify"], "packages": record["packages"]}
 
 
 def _shown(result: dict[str, Any], decisions: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from blemore.features.gather import check_failures, concatenate
+from blemore.features.gather import check_failures, concatenate, same_extraction
 from blemore.job import BadInput
 from blemore.stores import DECODE_ERROR, MISSING, NO_FACE, Features
 
@@ -41,3 +41,16 @@ def test_too_many_failed_clips_are_named_with_the_setting():
 def test_a_clip_without_a_face_is_no_failure():
     check = features(["a1", "b2"], [NO_FACE, NO_FACE])
     assert check_failures(check, 0.0) is None
+
+
+def test_what_made_all_shards_is_kept_without_their_inputs():
+    shards = {"A.zarr": {"settings": {"layers": [6, 12]}, "inputs": {"audio": "1"}}, "B.zarr": {"settings": {"layers": [6, 12]}, "inputs": {"audio": "2"}}}
+    assert same_extraction(shards) == {"settings": {"layers": [6, 12]}}
+
+
+@pytest.mark.parametrize(
+    "other", [{"settings": {"layers": [1, 2]}, "code": "x"}, {"settings": {"layers": [6, 12]}, "code": "y"}, {"settings": {"layers": [6, 12]}}]
+)
+def test_shards_of_different_making_are_not_mixed(other):
+    with pytest.raises(BadInput, match=r"B\.zarr and A\.zarr were made with different (settings|code); delete the older one and run again"):
+        same_extraction({"A.zarr": {"settings": {"layers": [6, 12]}, "code": "x"}, "B.zarr": other})

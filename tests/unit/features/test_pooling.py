@@ -44,6 +44,12 @@ def test_no_frame_is_refused_with_its_shape():
         temporal_statistics(np.empty((0, 4)))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match="NaN or infinity among the frames of shape"):
+        temporal_statistics(np.array([[0.0], [value]]))
+
+
 def test_a_thousand_dimensions_give_the_papers_7168():
     assert temporal_statistics(np.zeros((3, 1024))).shape == (7168,)
 

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from blemore.features.pooling import temporal_statistics
 from blemore.features.provided import import_features, read_array
@@ -50,7 +52,7 @@ def test_what_is_wrong_is_named(tmp_path, array, sentence):
         read_array(saved(tmp_path / "a.npy", array))
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"text, not an array"])
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"text, not an array", b"PK\x03\x04zip", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fort"])
 def test_a_damaged_file_is_one_sentence(tmp_path, content):
     path = tmp_path / "a.npy"
     path.write_bytes(content)
@@ -77,3 +79,26 @@ def test_one_bad_clip_harms_no_other(tmp_path, capsys):
 def test_nothing_usable_is_refused():
     with pytest.raises(BadInput, match="none of 1 clips has a usable file"):
         import_features({"a": None}, {"a": ""})
+
+
+def test_a_renamed_npz_is_one_sentence(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.ones(3))
+    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    with pytest.raises(BadInput, match=r"a\.npy cannot be read as a plain array of numbers"):
+        read_array(tmp_path / "a.npy")
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_damage_to_a_file_is_a_sentence_or_still_an_array(tmp_path, data):
+    path = saved(tmp_path / "a.npy", np.arange(6.0).reshape(2, 3))
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        said, array = "", read_array(path)
+    except BadInput as error:
+        said, array = str(error), np.zeros(1)
+    assert np.isfinite(array).all()
+    assert said == "" or said.startswith(f"{path} ")

@@ -1,13 +1,17 @@
 import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from unit.features.hub import COMMIT, Hub
 
-from blemore.features.weights import describe, fetch, folder_of
+from blemore.features.weights import describe, fetch, folder_of, local_sizes, open_folder
 from blemore.job import BadInput
 from blemore.settings import SCRIPTS
 
@@ -37,7 +41,7 @@ def test_a_name_is_fetched_once_with_what_a_model_needs(tmp_path):
 def test_without_safetensors_the_torch_file_is_fetched(tmp_path):
     with Hub({name: data for name, data in FILES.items() if name != "model.safetensors"}) as hub:
         folder = Path(fetch_from(hub, tmp_path).stdout.strip())
-    assert describe(folder).keys() == {"config.json", "pytorch_model.bin"}
+    assert describe(folder)["sha256"].keys() == {"config.json", "pytorch_model.bin"}
 
 
 def test_a_file_that_is_not_what_the_hub_states_is_refused_and_not_kept(tmp_path):
@@ -77,4 +81,54 @@ def test_fetched_weights_lie_under_their_name_and_revision():
 def test_files_are_described_by_their_digest(tmp_path):
     for name, data in FILES.items():
         (tmp_path / name).write_bytes(data)
-    assert describe(tmp_path) == {name: hashlib.sha256(FILES[name]).hexdigest() for name in ("config.json", "model.safetensors", "pytorch_model.bin")}
+    described = describe(tmp_path)
+    assert described["sha256"] == {name: hashlib.sha256(FILES[name]).hexdigest() for name in ("config.json", "model.safetensors", "pytorch_model.bin")}
+    assert described["bytes"] == {"config.json": 2, "model.safetensors": 7, "pytorch_model.bin": 17}
+
+
+def test_two_encoders_may_fetch_one_checkpoint_at_the_same_time(tmp_path):
+    with Hub(FILES) as hub, ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: fetch_from(hub, tmp_path), range(3)))
+    assert [one.returncode for one in done] == [0, 0, 0], done[0].stderr
+    assert hub.requests.count(("GET", f"/org/tiny/resolve/{COMMIT}/model.safetensors")) == 1
+
+
+def test_a_hub_that_does_not_answer_is_one_sentence(tmp_path):
+    hub = SimpleNamespace(url="http://127.0.0.1:9")
+    said = fetch_from(hub, tmp_path).stderr.splitlines()[-1]
+    assert said.startswith("blemore.job.BadInput: the weights of org/tiny (main) could not be fetched (")
+
+
+def test_what_is_no_folder_and_no_name_is_refused():
+    with pytest.raises(BadInput, match=r"\.\./gone is neither a folder nor a name on the hub; mend features"):
+        fetch("../gone", "main", "weights")
+
+
+@pytest.fixture
+def described(tmp_path):
+    """A local checkpoint, and the description of its files."""
+    folder, description = tmp_path / "checkpoint", tmp_path / "weights.json"
+    folder.mkdir()
+    for name, data in FILES.items():
+        (folder / name).write_bytes(data)
+    description.write_text(json.dumps(describe(folder)))
+    return folder, description
+
+
+def test_weights_that_were_changed_after_they_were_described_are_not_loaded(described):
+    folder, description = described
+    assert open_folder(str(folder), "main", "weights", description)[0] == folder
+    (folder / "model.safetensors").write_bytes(b"others")
+    with pytest.raises(BadInput, match=r"checkpoint does not hold the weights that .*weights\.json describes; put them back, or delete"):
+        open_folder(str(folder), "main", "weights", description)
+
+
+def test_local_weights_that_are_gone_keep_their_sizes(described):
+    folder, description = described
+    sizes = local_sizes(str(folder), description)
+    shutil.rmtree(folder)
+    assert local_sizes(str(folder), description) == sizes == {"config.json": 2, "model.safetensors": 7, "pytorch_model.bin": 17}
+
+
+def test_a_name_on_the_hub_has_no_sizes_to_watch(tmp_path):
+    assert local_sizes("org/tiny", tmp_path / "weights.json") == {}

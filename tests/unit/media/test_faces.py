@@ -129,3 +129,8 @@ def test_no_frames_give_an_empty_track():
 def test_detection_runs_on_one_thread_with_one_model():
     assert face_detector(20, (0.6, 0.7, 0.7), "cpu") is face_detector(20, (0.6, 0.7, 0.7), "cpu")
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("stride", [1, 5])
+def test_a_clip_without_a_frame_has_a_track_without_a_frame(stride):
+    assert len(track_face(np.zeros((0, 64, 64, 3), np.uint8), TrackSettings(stride=stride)).detected) == 0

@@ -86,7 +86,7 @@ def test_a_frame_that_is_not_there_is_refused(tmp_path, index):
 
 
 def test_a_clip_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(BadInput, match="holds no clip z"):
+    with pytest.raises(BadInput, match="does not hold the clip z as its manifest says"):
         read_frames(write_store(tmp_path / "A1.h5"), "z", [0])
 
 

@@ -30,6 +30,7 @@ def result(name, paper, nested, members=("wav2vec2/mlp_1024", "prosody/mlp_1024"
         "protocols": {"paper": block(paper, True), "nested": block(nested, False)},
         "chosen": {"weights": [0.3, 0.7], "alpha": 0.1, "beta": 0.2},
         "clips": {"scored": {"total": 10, "missing": {"wav2vec2/mlp_1024": 1, "prosody/mlp_1024": 2}, "guessed": 0}},
+        "test": None,
         "baselines": {"single": {"decision": {"ang": 100}, "ACC_P": 0.2, "ACC_S": 0.0, "Score": 0.1}},
     }
 
@@ -43,7 +44,7 @@ def page(results, **changes):
         "epochs_on_scored_fold": False,
         "statuses": ("ok", "missing"),
         "status_counts": {"wav2vec2": {"ok": 9, "missing": 1}},
-        "configuration": "encoders: [wav2vec2]",
+        "settings": "seeds: [1]",
     }
     shown = [{"name": one["ensemble"], "tables": {"Weights": cells(weight_table(one))}} for one in results]
     return render(score_table(results), shown, **(more | changes))
@@ -86,7 +87,7 @@ def test_confusion_counts_sets_of_emotions():
 
 
 def test_hostile_names_are_escaped():
-    html = page([result("<script>alert(1)</script>", 0.5, 0.4)], configuration="</pre><img src=x>")
+    html = page([result("<script>alert(1)</script>", 0.5, 0.4)], settings="</pre><img src=x>")
     assert "<script>" not in html
     assert "<img" not in html
     assert "&lt;script&gt;alert(1)" in html
@@ -99,6 +100,13 @@ def test_the_page_needs_no_network():
 
 def test_published_numbers_stand_beside_ours():
     assert "0.294 / 0.120 / 0.207" in page([result("wav2vec2", 0.5, 0.4)])
+
+
+def test_the_score_of_labelled_test_clips_is_shown_and_otherwise_not_mentioned():
+    tested = result("wav2vec2", 0.5, 0.4) | {"test": {"ACC_P": 0.31, "ACC_S": 0.17, "Score": 0.24, "n_clips": 9}}
+    assert "0.310 / 0.170 / 0.240" in page([tested])
+    assert "test ACC_P" not in page([result("wav2vec2", 0.5, 0.4)])
+    assert score_table([tested]).loc[0, "test_Score"] == 0.24
 
 
 def test_encoders_that_were_left_out_are_named():

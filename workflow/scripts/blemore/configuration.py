@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
+from blemore.settings import SCRIPTS
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TARGETS = {"all", "check", "weights", "media", "features", "classifiers", "fusion", "report", "submission", "predict", "gemini_estimate", "validate", "shards"}
+RULES = {script.stem for script in SCRIPTS.glob("*.py")}
 OWN_HEAD = "own"  # of encoders that are fine-tuned
 KINDS = (("features", "encoder"), ("classify.heads", "head"))
 WAV2VEC2_HZ = 16000
@@ -40,6 +43,20 @@ def active_ensembles(config: Mapping[str, Any], encoders: Sequence[str]) -> dict
         if all(encoder in encoders for encoder, _ in members):
             ensembles[name] = members
     return ensembles
+
+
+def left_out(config: Mapping[str, Any], encoders: Sequence[str], ensembles: Mapping[str, Any]) -> str:
+    """One sentence on the encoders and ensembles that are configured and do not take part; empty if all do."""
+    without = [name for name in config["encoders"] if name not in encoders]
+    also = [name for name in config["fusion"]["ensembles"] if ensembles and name not in ensembles]
+    parts = [f"{what} {', '.join(names)}" for what, names in (("encoders", without), ("ensembles", also)) if names]
+    return f"Left out: {'; '.join(parts)} (`snakemake check` says why)." if parts else ""
+
+
+def write(config: Mapping[str, Any], path: str) -> None:
+    """Writes the resolved configuration as YAML, which JSON is a part of."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(config, indent=1) + "\n")
 
 
 def member(item: str, default_head: str) -> tuple[str, str]:
@@ -97,7 +114,9 @@ def _name_problems(config: Mapping[str, Any]) -> Iterator[str]:
         for name in _instances(config, block):
             if not NAME.fullmatch(str(name)):
                 yield f"{block}.{name} is no name; use small letters, digits and '_', the first a letter."
-    yield from (f"features.{name} has the name of a workflow target; rename the encoder." for name in config["features"] if name in TARGETS)
+    yield from (
+        f"features.{name} has the name of a rule or target of the workflow; rename the encoder." for name in config["features"] if name in TARGETS | RULES
+    )
     if OWN_HEAD in config["classify"]["heads"]:
         yield f"classify.heads.{OWN_HEAD} has the name kept for fine-tuned encoders; rename the head."
     for name in config["fusion"]["ensembles"]:
@@ -113,6 +132,8 @@ def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name, encoder in features.items():
         if encoder["kind"] == "wav2vec2" and encoder["layers"][0] > encoder["layers"][1]:
             yield f"features.{name}.layers is {encoder['layers']}; the first must not be above the last."
+        if encoder["kind"] == "wav2vec2" and encoder["layers"][1] < 1:
+            yield f"features.{name}.layers is {encoder['layers']}; the last must be at least 1, the output of the first layer."
         if encoder["kind"] == "prosody" and encoder["f0_min_hz"] >= encoder["f0_max_hz"]:
             yield f"features.{name}.f0_min_hz is {encoder['f0_min_hz']}; it must be below f0_max_hz, {encoder['f0_max_hz']}."
     rate_hz = config["media"]["audio"]["sample_rate_hz"]
@@ -125,6 +146,9 @@ def _ensemble_problems(config: Mapping[str, Any]) -> Iterator[str]:
     default, heads = config["classify"]["default_head"], config["classify"]["heads"]
     if default not in heads:
         yield f"classify.default_head is {default!r}, which is not in classify.heads: {did_you_mean(default, heads)}"
+    for name, head in heads.items():
+        if head["kind"] == "mlp" and head["batch_norm"] and head["batch_size"] < 3:
+            yield f"classify.heads.{name}.batch_size is {head['batch_size']}; with batch_norm it must be at least 3, since a batch of one clip has no variance."
     for name, listed in config["fusion"]["ensembles"].items():
         members = [] if listed == "all" else [member(item, default) for item in listed]
         for encoder, head in members:

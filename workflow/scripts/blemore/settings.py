@@ -41,8 +41,10 @@ def fingerprint(script: str, env: str) -> dict[str, str]:
         env: name of the environment, `envs/{env}.yaml`.
     """
     found = {path.relative_to(SCRIPTS).as_posix(): digest(path) for path in reached(SCRIPTS / script)}
-    environment = (line.split("#")[0].rstrip() for line in (ENVS / f"{env}.yaml").read_text().splitlines())
-    found[f"envs/{env}.yaml"] = _short("\n".join(line for line in environment if line))
+    for name in (f"{env}.yaml", f"{env}.post-deploy.sh"):
+        if (ENVS / name).is_file():
+            lines = (line.split("#")[0].rstrip() for line in (ENVS / name).read_text().splitlines())
+            found[f"envs/{name}"] = _short("\n".join(line for line in lines if line))
     return {name: found[name] for name in sorted(found) if name not in CHANGES_NO_NUMBER}
 
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from blemore.classify.splits import INNER, SCORED, TRAIN
 from blemore.data.labels import EMOTIONS, percentages
 from blemore.job import BadInput
-from blemore.stores import USABLE, Features
+from blemore.stores import USABLE, Features, content_digest
 
 
 class Examples(NamedTuple):
@@ -46,6 +46,11 @@ def align(sheet: pd.DataFrame, features: Features, part: NDArray[np.str_]) -> Da
     labelled = (sheet["split"] != "test").to_numpy()
     y[labelled] = percentages(sheet[labelled]) / np.float32(100)
     return Dataset(clips, x, y, usable, part)
+
+
+def labels_digest(data: Dataset) -> str:
+    """SHA-256 over clips, labels and parts: what a head learned besides the features."""
+    return content_digest({"clip": data.clip, "label": data.y, "part": [str(part) for part in data.part]})
 
 
 def examples(data: Dataset, early_stopping: str) -> tuple[Examples, StandardScaler]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-TRAIN, INNER, SCORED, TEST, UNUSED = "train", "inner", "scored", "test", "unused"
+TRAIN, INNER, SCORED, TEST = "train", "inner", "scored", "test"
 
 
 def split_clips(sheet: pd.DataFrame, fold: int, early_stopping: str) -> NDArray[np.str_]:
@@ -17,7 +17,7 @@ def split_clips(sheet: pd.DataFrame, fold: int, early_stopping: str) -> NDArray[
             scored fold itself, as arXiv:2603.23650 does, and holds out nobody.
 
     Returns:
-        One of train, inner, scored, test, unused for each row. With two folds, half of the other fold's actors are held
+        One of train, inner, scored, test for each row. With two folds, half of the other fold's actors are held
         out; where it has only one actor, nobody is, and training runs to its last epoch.
     """
     folds = sorted(sheet.loc[sheet["split"] == "train", "fold"].dropna().unique())
@@ -27,9 +27,6 @@ def split_clips(sheet: pd.DataFrame, fold: int, early_stopping: str) -> NDArray[
     if early_stopping == "inner":
         part[held_out(sheet, folds, fold)] = INNER
     part[of_fold & (sheet["split"] == "train").to_numpy()] = SCORED
-    # Whoever is scored teaches nothing, also in further sheets that only train.
-    scored_actors = set(sheet.loc[part == SCORED, "video_id"]) - {""}
-    part[(part == TRAIN) & sheet["video_id"].isin(scored_actors).to_numpy()] = UNUSED
     return part
 
 
@@ -41,4 +38,4 @@ def held_out(sheet: pd.DataFrame, folds: Sequence[int], fold: int) -> NDArray[np
     actors = sorted(set(sheet.loc[chosen, "video_id"]))
     if len(folds) == 2:
         actors = actors[: len(actors) // 2]
-    return sheet["video_id"].isin(actors).to_numpy() & (sheet["split"] != "test").to_numpy()
+    return chosen & sheet["video_id"].isin(actors).to_numpy()

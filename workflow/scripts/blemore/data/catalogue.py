@@ -34,11 +34,51 @@ COLUMNS = (
 DESCRIPTIVE = ("gender", "version", "intensity_level", "situation")  # may be absent
 SPLITS = ("train", "train_only", "test")
 SETTINGS = ("root", "train_sheet", "train_videos", "test_sheet", "test_videos", "train_only", "only_actors", "buckets", "folds", "made_folds")
-VIDEO_EXTENSIONS = {"mov", "mp4", "m4v", "avi", "mkv", "webm", "mpg", "mpeg", "wmv", "flv", "ogv", "3gp", "mts", "m2ts", "ts", "mxf", "vob"}
+VIDEO_EXTENSIONS = {
+    "divx",
+    "xvid",
+    "m1v",
+    "m2v",
+    "mpe",
+    "m2t",
+    "mod",
+    "tod",
+    "dv",
+    "rm",
+    "rmvb",
+    "asf",
+    "f4v",
+    "3g2",
+    "ogm",
+    "qt",
+    "y4m",
+    "nut",
+    "mjpeg",
+    "h264",
+    "hevc",
+    "mov",
+    "mp4",
+    "m4v",
+    "avi",
+    "mkv",
+    "webm",
+    "mpg",
+    "mpeg",
+    "wmv",
+    "flv",
+    "ogv",
+    "3gp",
+    "mts",
+    "m2ts",
+    "ts",
+    "mxf",
+    "vob",
+}
 DEFAULT_EXTENSION = ".mov"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 NAME_RULE = "1 to 100 letters, digits, '_', '.' and '-', the first a letter or digit"
 BUCKET = re.compile(r"bucket_\d+", re.IGNORECASE)
+RESERVED = re.compile(r".+\.(run|h5|zarr|json)", re.IGNORECASE)
 FOLD = re.compile(r"\d{1,3}(\.0)?")
 
 
@@ -123,7 +163,7 @@ class Catalogue:
         return hashlib.sha256(json.dumps(sorted(self.video_names.items())).encode()).hexdigest()[:12]
 
     def provided(self, folders: Mapping[str, Any]) -> dict[str, tuple[str | None, int | None, str]]:
-        """Clip -> its provided `.npy` file, size in bytes and actor; None where there is no file. Shard by shard, like a gathered store.
+        """Clip -> its provided `.npy` file, size in bytes and actor; None where there is no file..
 
         Args:
             folders: settings of an encoder of kind provided: `train` (also for train_only clips) and `test`, relative to `data.root`.
@@ -265,6 +305,8 @@ def _name_problems(clip: Clip, videos: Mapping[str, list[str]]) -> Iterator[str]
         yield f"{clip.where}: video_id {clip.actor!r} cannot name files; it must be {NAME_RULE}."
     if BUCKET.fullmatch(clip.actor):
         yield f"{clip.where}: video_id {clip.actor!r} is kept for clips without an actor; rename the actor."
+    if RESERVED.fullmatch(clip.actor):
+        yield f"{clip.where}: video_id {clip.actor!r} ends like a file of a store; rename the actor."
     if len(files := videos.get(clip.clip, [])) > 1:
         yield f"{clip.where}: the video of {clip.clip} is there twice, {files[0]} and {files[1]}; keep one."
 

@@ -1,6 +1,7 @@
 """Shards of one encoder to one store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,3 +49,21 @@ def check_failures(features: Features, allowed_fraction: float) -> None:
             f"{len(failed)} of {len(features.clip)} clips failed ({', '.join(f'{n} {name}' for name, n in counts.items())}; first: {', '.join(failed[:5])}), "
             f"more than data.max_failed_fraction {allowed_fraction} allows: mend the files, or raise it."
         )
+
+
+def same_extraction(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What made all shards of an encoder, without their inputs.
+
+    Args:
+        attributes: store -> its attributes, see `stores.provenance`.
+
+    Raises:
+        BadInput: if shards were made by different settings, code, packages or weights.
+    """
+    (first, one), *others = attributes.items()
+    shared = {key: value for key, value in one.items() if key != "inputs"}
+    for store, other in others:
+        different = sorted(key for key in {*shared, *other} - {"inputs"} if shared.get(key) != other.get(key))
+        if different:
+            raise BadInput(f"{store} and {first} were made with different {', '.join(different)}; delete the older one and run again.")
+    return shared

@@ -17,12 +17,15 @@ def temporal_statistics(frames: NDArray[np.floating]) -> NDArray[np.float32]:
         Vector of shape (7 * d,) in the order mean, std (ddof 0), p10, p25, p50, p75, p90.
 
     Raises:
-        ValueError: if there is no frame or `frames` is not two-dimensional.
+        ValueError: if there is no frame, `frames` is not two-dimensional, or not finite.
 
     Source: aggregation of the BLEMORE baselines, arXiv:2601.13225.
     """
+    frames = np.asarray(frames)
     if frames.ndim != 2 or not len(frames):
         raise ValueError(f"expected (t, d) with t >= 1, got shape {frames.shape}")
+    if not np.isfinite(frames).all():
+        raise ValueError(f"NaN or infinity among the frames of shape {frames.shape}")
     frames = frames.astype(np.float64)
     percentiles = np.percentile(frames, PERCENTILES, axis=0)
     return np.concatenate([frames.mean(0), frames.std(0), *percentiles]).astype(np.float32)

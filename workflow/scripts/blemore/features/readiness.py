@@ -1,18 +1,17 @@
 """Whether each encoder could run now, and what it lacks. Standard library only, because Snakemake parses with it."""
 
+import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from blemore.data.catalogue import Catalogue
-from blemore.features.weights import folder_of
+from blemore.features.weights import HUB_NAME, folder_of
 from blemore.job import BadInput
 
-READY, STORED, WEIGHTS_MISSING, GATED = "ready", "ready (stored)", "weights missing", "gated"
-FOLDER_MISSING, FOLDER_INCOMPLETE, KEY_MISSING = "folder missing", "folder incomplete", "key missing"
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+READY, STORED, WEIGHTS_MISSING = "ready", "ready (stored)", "weights missing"
+FOLDER_MISSING, FOLDER_INCOMPLETE = "folder missing", "folder incomplete"
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 SIZE_GB = {"facebook/wav2vec2-large": 1.3, "facebook/wav2vec2-base": 0.4}  # 315.4 and 94.4 million parameters, four bytes each
 
@@ -28,7 +27,7 @@ class Readiness(NamedTuple):
     @property
     def blocks_run(self) -> bool:
         """Whether a run cannot get it by itself; weights are fetched by the run, unless the hub is forbidden."""
-        return self.state in (FOLDER_MISSING, FOLDER_INCOMPLETE, KEY_MISSING, GATED) or (self.state == WEIGHTS_MISSING and offline())
+        return self.state in (FOLDER_MISSING, FOLDER_INCOMPLETE) or (self.state == WEIGHTS_MISSING and offline())
 
 
 def offline() -> bool:
@@ -42,8 +41,9 @@ def readiness(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
     Args:
         catalogue: None where the data set is not there.
     """
-    if Path(f"results/features/{name}.json").is_file():
-        return Readiness(name, STORED, "", len(catalogue.clips) if catalogue else None)
+    manifest = Path(f"results/features/{name}.json")
+    if manifest.is_file():
+        return Readiness(name, STORED, "", len(json.loads(manifest.read_text())["clips"]))
     state, detail, clips = KINDS[config["features"][name]["kind"]](name, config, catalogue)
     return Readiness(name, state, detail, clips)
 

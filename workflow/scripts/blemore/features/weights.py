@@ -1,12 +1,17 @@
 """Pretrained weights: where they lie, how they are fetched, what is in them. Imports the hub client only to fetch."""
 
+import fcntl
 import hashlib
+import json
 import os
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from blemore.job import BadInput
 
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 FILES = ("*.json", "*.safetensors", "pytorch_model.bin")
 
 
@@ -15,10 +20,36 @@ def folder_of(model: str, revision: str, weights: str | Path) -> Path:
     return Path(model) if Path(model).is_dir() else Path(weights) / f"{model.replace('/', '--')}--{revision}"
 
 
-def describe(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file that a model is loaded from, by name."""
+def describe(folder: Path) -> dict[str, dict[str, Any]]:
+    """SHA-256 and size in bytes of each file that a model is loaded from, by name."""
     files = sorted({path for pattern in FILES for path in folder.glob(pattern)})
-    return {path.name: sha256(path) for path in files}
+    return {"sha256": {path.name: sha256(path) for path in files}, "bytes": {path.name: path.stat().st_size for path in files}}
+
+
+def local_sizes(model: str, description: str | Path) -> dict[str, int]:
+    """Sizes of the files of a local checkpoint, which tell when it was replaced; nothing for a name on the hub.
+
+    Args:
+        description: what `describe` gave when the folder was last there; weights that are gone make nothing stale.
+    """
+    if HUB_NAME.fullmatch(model) and not Path(model).is_dir():
+        return {}
+    if Path(model).is_dir():
+        return {path.name: path.stat().st_size for path in sorted({path for pattern in FILES for path in Path(model).glob(pattern)})}
+    return json.loads(Path(description).read_text())["bytes"] if Path(description).is_file() else {}
+
+
+def open_folder(model: str, revision: str, weights: str | Path, description: str | Path) -> tuple[Path, dict[str, str]]:
+    """The folder to load from, and the SHA-256 of its files.
+
+    Raises:
+        BadInput: if its files are no longer those that were described.
+    """
+    folder, described = folder_of(model, revision, weights), json.loads(Path(description).read_text())
+    found = {path.name: path.stat().st_size for path in folder.glob("*") if path.name in described["bytes"]}
+    if found != described["bytes"]:
+        raise BadInput(f"{folder} does not hold the weights that {description} describes; put them back, or delete {description} and run again.")
+    return folder, described["sha256"]
 
 
 def sha256(path: Path) -> str:
@@ -36,19 +67,31 @@ def fetch(model: str, revision: str, weights: str | Path) -> Path:
         BadInput: if it cannot be had, naming the model and both ways on.
     """
     folder = folder_of(model, revision, weights)
-    if (folder / "config.json").is_file():
+    if Path(model).is_dir() or (folder / "config.json").is_file():
         return folder
+    if not HUB_NAME.fullmatch(model):
+        raise BadInput(f"{model} is neither a folder nor a name on the hub; mend features.*.model.")
     if os.environ.get("HF_HUB_OFFLINE") == "1":
         raise BadInput(f"the weights of {model} are not in {folder} and HF_HUB_OFFLINE=1: run `snakemake weights` where there is a network, or name a folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{folder}.lock", "w") as lock:
+        # Two encoders may share a checkpoint.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "config.json").is_file():
+            _fetch_into(folder, model, revision)
+    return folder
+
+
+def _fetch_into(folder: Path, model: str, revision: str) -> None:
     partial = folder.with_name(folder.name + ".partial")
     try:
         _download(model, revision, partial)
-    except OSError as error:
+        os.replace(partial, folder)
+    except Exception as error:  # the hub client raises its own, its HTTP client's and the system's errors
+        reason = " ".join(str(error).split())
         raise BadInput(
-            f"the weights of {model} ({revision}) could not be fetched ({error}); put them into {folder}, or name a folder in features.*.model."
+            f"the weights of {model} ({revision}) could not be fetched ({reason}); put them into {folder}, or name a folder in features.*.model."
         ) from error
-    os.replace(partial, folder)
-    return folder
 
 
 def _download(model: str, revision: str, folder: Path) -> None:

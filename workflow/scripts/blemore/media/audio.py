@@ -11,7 +11,7 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from blemore.media.video import DecodeError, Source, Unusable, decode, default_stream, open_media
+from blemore.media.video import DecodeError, Source, Unusable, decode, default_stream, naming, open_media
 
 # FFmpeg's own limit (aresample, min_hard_comp): a smaller deviation is jitter of the container's clock.
 JUMP_S = Fraction(1, 10)
@@ -42,7 +42,8 @@ def read_audio(path: str | Path, sample_rate_hz: int) -> NDArray[np.float32]:
         NoAudio: if there is no audio track.
         DecodeError: if the pictures or the sound cannot be decoded.
     """
-    return read_sound(path, sample_rate_hz).samples
+    with naming(path):
+        return read_sound(path, sample_rate_hz).samples
 
 
 def read_sound(path: str | Path, sample_rate_hz: int) -> Sound:

@@ -46,7 +46,7 @@ def track_face(frames: Iterable[NDArray[np.uint8]], settings: TrackSettings | No
     for index, frame in enumerate(frames):
         if index % settings.stride == 0:
             found[index] = detect_faces(detector, frame, settings.detect_height)
-    if index % settings.stride:
+    if index >= 0 and index % settings.stride:
         # Beyond the last searched frame there would be nothing to interpolate to.
         found[index] = detect_faces(detector, frame, settings.detect_height)
     height, width = frame.shape[:2]

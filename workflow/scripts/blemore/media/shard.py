@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from blemore.job import BadInput
 from blemore.media.video import Unusable
-from blemore.stores import MISSING, STATUSES, content_digest, manifest_path, write_json, write_manifest
+from blemore.stores import MISSING, STATUSES, content_digest, manifest_path, read_manifest, write_json, write_manifest
 
 
 def pair_videos(clips: Mapping[str, int | None], videos: Sequence[str]) -> dict[str, Path | None]:
@@ -106,11 +106,12 @@ def open_clip(path: str | Path, clip: str) -> Iterator[h5py.Group]:
     """The group of a clip in a store, for reading.
 
     Raises:
-        BadInput: if the store does not hold the clip.
+        BadInput: if the store does not hold the clip with the status that its manifest gives.
     """
+    status = read_manifest(path)["status"].get(clip)
     with h5py.File(path, "r") as store:
-        if clip not in store:
-            raise BadInput(f"{path} holds no clip {clip}; delete it and run again.")
+        if clip not in store or store[clip].attrs["status"] != status:
+            raise BadInput(f"{path} does not hold the clip {clip} as its manifest says; delete both and run again.")
         yield store[clip]
 
 

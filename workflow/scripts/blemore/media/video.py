@@ -115,6 +115,8 @@ class FrameStream:
     """Frames of one video at a fixed rate, decoded while they are iterated; `source` is complete after the last one."""
 
     def __init__(self, path: str | Path, fps: float) -> None:
+        if not fps > 0:
+            raise ValueError(f"{fps} frames per second; above 0 is expected")
         self.source = Source(path)
         self._fps = Fraction(fps)
 
@@ -151,11 +153,22 @@ def read_video(path: str | Path, fps: float) -> Video:
 
     Raises:
         DecodeError: if nothing of the file can be decoded, or it is too short for one frame.
+        ValueError: if `fps` is not above 0.
     """
-    frames = list(iter_video(path, fps))
-    if not frames:
-        raise DecodeError(f"it is too short for one frame at {fps} per second")
+    with naming(path):
+        frames = list(iter_video(path, fps))
+        if not frames:
+            raise DecodeError(f"it is too short for one frame at {fps} per second")
     return Video(np.stack([frame.pixels for frame in frames]), np.array([frame.timestamp_s for frame in frames]))
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Puts the path in front of what is wrong with the file; where shards are processed, the log names it."""
+    try:
+        yield
+    except Unusable as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 @contextmanager

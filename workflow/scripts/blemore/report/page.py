@@ -35,16 +35,16 @@ pre { overflow-x: auto; padding: .5rem; border: 1px solid #8884; }
 <div class="wide" role="region" aria-label="Scores" tabindex="0">
 <table>
 <thead><tr><th scope="col">encoder or ensemble</th><th scope="col">ACC_P</th><th scope="col">ACC_S</th><th scope="col">Score</th>
-<th scope="col">nested ACC_P</th><th scope="col">nested ACC_S</th><th scope="col">nested Score</th><th scope="col">clips missing</th>
+<th scope="col">nested ACC_P</th><th scope="col">nested ACC_S</th><th scope="col">nested Score</th>{% if tested %}<th scope="col">test ACC_P / ACC_S / Score</th>{% endif %}<th scope="col">clips missing</th>
 <th scope="col">published ACC_P / ACC_S / Score</th></tr></thead>
 <tbody>
 {% for row in scores %}<tr><th scope="row" title="{{ row.members }}">{{ row.name }}</th>
 {% for measure in ("ACC_P", "ACC_S", "Score", "nested_ACC_P", "nested_ACC_S", "nested_Score") %}<td>{{ "%.3f"|format(row[measure]) }} ± {{ "%.3f"|format(row[measure + "_std"]) }}</td>
-{% endfor %}<td>{{ row.missing }}</td>
+{% endfor %}{% if tested %}<td>{{ "%.3f / %.3f / %.3f"|format(row.test_ACC_P, row.test_ACC_S, row.test_Score) }}</td>{% endif %}<td>{{ row.missing }}</td>
 <td>{% if row.name in published %}{% set p = published[row.name] %}<span title="{{ p.source }}">{{ "%.3f"|format(p.presence) }} / {{ "%.3f"|format(p.salience) }} / {{ "%.3f"|format(p.score) }}</span>{% endif %}</td></tr>
 {% endfor %}
 {% for name, baseline in baselines.items() %}<tr><th scope="row">trivial: {{ name|replace("_", " ") }}</th>
-<td>{{ "%.3f"|format(baseline.ACC_P) }}</td><td>{{ "%.3f"|format(baseline.ACC_S) }}</td><td>{{ "%.3f"|format(baseline.Score) }}</td><td></td><td></td><td></td><td></td><td></td></tr>
+<td>{{ "%.3f"|format(baseline.ACC_P) }}</td><td>{{ "%.3f"|format(baseline.ACC_S) }}</td><td>{{ "%.3f"|format(baseline.Score) }}</td>{% if tested %}<td></td>{% endif %}<td></td><td></td><td></td><td></td><td></td></tr>
 {% endfor %}
 </tbody></table></div>
 <p>Mean ± standard deviation over folds. ACC_P, ACC_S and Score as the paper reports them: weights and thresholds are <em>tuned on the fold that they
@@ -68,7 +68,8 @@ are scored on</em>. Nested: everything is chosen on the other folds{% if epochs_
 {% endfor %}</tbody></table></div>
 
 <h2>Settings</h2>
-<pre tabindex="0">{{ configuration }}</pre>
+<p>The whole configuration of the run is in <code>results/config.yaml</code>.</p>
+<pre tabindex="0">{{ settings }}</pre>
 </body>
 </html>
 """
@@ -88,5 +89,6 @@ def render(scores: pd.DataFrame, ensembles: Sequence[Mapping[str, Any]], **more:
         ensembles: name and tables (caption -> `cells`) of each ensemble that is shown in full.
         more: the other names of the template.
     """
+    tested = bool(scores["test_Score"].notna().any())
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return environment.from_string(TEMPLATE).render(scores=scores.to_dict("records"), ensembles=ensembles, published=PUBLISHED, **more)
+    return environment.from_string(TEMPLATE).render(scores=scores.to_dict("records"), ensembles=ensembles, published=PUBLISHED, tested=tested, **more)

@@ -14,8 +14,8 @@ def score_table(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row per ensemble, the best nested Score first.
 
     Columns: `name`, `members`; mean and standard deviation over folds of ACC_P, ACC_S and Score as the paper
-    reports them, tuned on the scored fold; `nested_*`, the same chosen on the other folds; `missing`, the clips
-    that some member has nothing for.
+    reports them, tuned on the scored fold; `nested_*`, the same chosen on the other folds; `test_*`, of the test
+    clips, NaN where they have no labels; `missing`, the clips that some member has nothing for.
     """
     rows = [_score_row(result) for result in results]
     return pd.DataFrame(rows).sort_values(["nested_Score", "name"], ascending=[False, True], ignore_index=True)
@@ -27,6 +27,8 @@ def _score_row(result: Mapping[str, Any]) -> dict[str, Any]:
     for measure in MEASURES:
         row |= {measure: paper["mean"][measure], f"{measure}_std": paper["std"][measure]}
         row |= {f"nested_{measure}": nested["mean"][measure], f"nested_{measure}_std": nested["std"][measure]}
+    test = result["test"] or {}
+    row |= {f"test_{measure}": test.get(measure, float("nan")) for measure in MEASURES}
     return row | {"nested_uses_scored_fold": nested["uses_scored_fold"], "missing": max(result["clips"]["scored"]["missing"].values())}
 
 
