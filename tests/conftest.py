@@ -4,9 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SKIPPED = pytest.StashKey[str]()
+# These machines are shared: no test is timed, and every run tries the same cases.
+settings.register_profile("shared", deadline=None, derandomize=True)
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")
