@@ -190,6 +190,28 @@ def test_other_recipes_reach_a_score(mini):
     assert "except the epoch" in (mini.folder / "results/report/index.html").read_text()
 
 
+def test_folds_made_here_a_further_sheet_and_labelled_test_clips(mini_folder, tmp_path):
+    """A data set that is not BLEMORE: other names, its own test sheet with labels, one more sheet that only trains."""
+    data = tmp_path / "data"
+    shutil.copytree(mini_folder / "data", data)
+    header, *rows = (data / "train_metadata.csv").read_text().splitlines()
+    (data / "test_metadata.csv").write_text("\n".join([header, *(f"test_000{n},B{n},f,0,sad,1,,,,,," for n in (1, 2, 3))]) + "\n")
+    (data / "more.csv").write_text(f"{header}\nextra,C1,f,0,neu,1,,,,,,\n")
+    shutil.copy(data / "pre_extracted_train_data/ImageBind_train/A101_ang_int1_ver1.npy", data / "pre_extracted_train_data/ImageBind_train/extra.npy")
+    changed = {"folds": "made", "made_folds": {"count": 3, "seed": 1}, "train_only": [{"sheet": "more.csv", "videos": ["more"]}]}
+    run = Run(tmp_path / "run", overlay(encoders=["imagebind"], data=changed))
+    run.snakemake()
+    scores = json.loads((run.folder / "results/fusion/imagebind/scores.json").read_text())
+    assert [fold["n_clips"] for fold in scores["protocols"]["nested"]["folds"]] == [3, 3, 3]
+    assert scores["clips"]["scored"]["total"] == len(rows)
+    assert scores["test"]["n_clips"] == 3
+    assert scores["test"]["ACC_S"] == 0
+    for fold in range(3):
+        dataset = xr.open_zarr(run.folder / f"results/probabilities/imagebind/mlp_1024/fold{fold}.zarr")
+        assert dataset["split"].values[dataset["clip"].values == "extra"].tolist() == ["train"]
+    assert "test ACC_P / ACC_S / Score" in (run.folder / "results/report/index.html").read_text()
+
+
 def test_a_part_of_the_actors_is_reused_by_the_full_run(mini_folder, finished, tmp_path):
     shutil.copytree(mini_folder / "data", tmp_path / "data")
     run = Run(tmp_path / "run", overlay(data={"only_actors": ["A101", "A102"]}))

@@ -57,13 +57,12 @@ def test_ten_thousand_random_vectors_as_the_second_implementation():
         assert [as_dict(row) for row in decode(rows, alpha, beta).tolist()] == [slow_decode(row, alpha, beta) for row in rows]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(probability_row.filter(any), thresholds, thresholds)
 def test_any_row_as_the_second_implementation(row, alpha, beta):
     assert as_dict(decode([row], alpha, beta)[0].tolist()) == slow_decode(row, alpha, beta)
 
 
-@settings(deadline=None)
 @given(st.lists(probability_row, max_size=20), thresholds, thresholds)
 def test_every_decision_is_one_that_can_be_submitted(rows, alpha, beta):
     decisions = decode(np.array(rows).reshape(-1, 6), alpha, beta)

@@ -35,7 +35,7 @@ def chosen_for(data, fold, name="nested"):
     return row["alpha"], row["beta"], row["weights"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2), st.integers(0, 2**32 - 1))
 def test_nested_never_sees_the_fold_that_it_scores(fold, seed):
     data = out_of_fold(0)

@@ -47,7 +47,7 @@ def test_points_of_two_thousand_cases_as_decoding_there():
             assert (presence[alpha, beta], salience[alpha, beta]) == (presence_accuracy(decisions, truth), salience_accuracy(decisions, truth))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(labelled_clips)
 def test_first_maximum_of_anything(clips):
     slow = slow_grid(*clips)[..., 2]
@@ -73,7 +73,7 @@ def test_exact_optimum_as_trying_every_threshold():
         assert search_exact(probabilities, truth).score == slow_optimum(probabilities, truth)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(labelled_clips)
 def test_exact_optimum_of_anything(clips):
     found = search_exact(*clips)

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from unit.fusion.cases import random_probabilities, random_truth
 from unit.fusion.slow import slow_grid
@@ -48,7 +48,6 @@ def test_a_single_encoder_is_passed_on_to_the_last_bit():
     assert np.array_equal(fuse(probabilities[np.newaxis], [1.0]), probabilities.astype(np.float64))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(0, 20), st.integers(0, 2**32 - 1))
 def test_fused_rows_sum_to_one_whatever_is_missing(encoders, clips, seed):
     rng = np.random.default_rng(seed)

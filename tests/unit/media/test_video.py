@@ -70,7 +70,7 @@ def test_streaming_decodes_only_as_far_as_it_is_asked(media_folder):
     assert stream.source.duration_s < 1
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.integers(0, 3000), gaps=st.lists(st.integers(1, 200), min_size=1, max_size=30), fps=st.sampled_from([7, 12.5, 24, 30, 60]))
 def test_any_variable_rate_follows_the_time_rule(tmp_path, start, gaps, fps):
     times_ms = list(accumulate(gaps, initial=start))
