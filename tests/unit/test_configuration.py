@@ -48,7 +48,7 @@ def refusal(config: Any) -> str:
 
 
 def test_the_default_configuration_is_valid(default):
-    validate(default)
+    assert validate(default) is None
 
 
 def test_every_preset_is_tested(repository):
@@ -204,7 +204,7 @@ def test_problems_of_all_blocks_come_at_once(config):
 def test_a_second_instance_of_a_kind_is_valid(config):
     config["features"]["wav2vec2_upper"] = {**config["features"]["wav2vec2"], "layers": [13, 24]}
     config["encoders"].append("wav2vec2_upper")
-    validate(config)
+    assert validate(config) is None
 
 
 def test_each_encoder_alone_is_an_ensemble_with_the_default_head(config):

@@ -122,11 +122,11 @@ def test_a_corrupted_sheet_gets_a_sentence(tmp_path, old, new, expected):
 
 
 def test_the_small_sheet_itself_is_valid(tmp_path):
-    validate(small(tmp_path))
+    assert validate(small(tmp_path)) is None
 
 
 def test_numbers_may_be_written_as_pandas_writes_them_beside_empty_cells(tmp_path):
-    validate(small(tmp_path, "hap,30,70,0", "hap,30.0,70.0,0.0"))
+    assert validate(small(tmp_path, "hap,30,70,0", "hap,30.0,70.0,0.0")) is None
 
 
 def test_all_problems_come_at_once_the_first_twenty_in_full(tmp_path):
@@ -145,7 +145,7 @@ def test_problems_of_different_kinds_come_at_once(tmp_path):
 
 
 def test_other_data_sets_name_clips_as_they_like(tmp_path):
-    validate(small(tmp_path, "A101_ang_int1_ver1", "talker-7.take_2"))
+    assert validate(small(tmp_path, "A101_ang_int1_ver1", "talker-7.take_2")) is None
 
 
 def test_an_empty_sheet_has_nothing_to_train_on(tmp_path):
@@ -158,7 +158,7 @@ def test_an_empty_sheet_has_nothing_to_train_on(tmp_path):
 
 def test_two_folds_are_enough(tmp_path):
     (tmp_path / "train_metadata.csv").write_text(SMALL.replace(",2\n", ",1\n"))
-    validate(Catalogue(data_block(tmp_path)))
+    assert validate(Catalogue(data_block(tmp_path))) is None
 
 
 def test_one_fold_is_not(tmp_path):
@@ -168,11 +168,11 @@ def test_one_fold_is_not(tmp_path):
 
 
 def test_one_actor_alone_may_run_a_part(tmp_path):
-    validate(small(tmp_path, only_actors=["A102"]))
+    assert validate(small(tmp_path, only_actors=["A102"])) is None
 
 
 def test_made_folds_need_no_column_and_ignore_it(tmp_path):
-    validate(small(tmp_path, "30,70,0", "30,70,first", folds="made"))
+    assert validate(small(tmp_path, "30,70,0", "30,70,first", folds="made")) is None
 
 
 def test_more_made_folds_than_actors_are_refused(tmp_path):

@@ -83,7 +83,7 @@ def test_entries_that_the_challenge_would_refuse(tmp_path, entries, message):
 
 @pytest.mark.parametrize("entries", [SINGLE, pair(), pair(high=50, low=50), pair(high=30, low=70), pair(high=70.0, low=30.0)])
 def test_entries_that_it_takes(tmp_path, entries):
-    validate_submission(zipped(tmp_path / "a.zip", {"predictions": {"a.mov": entries}}), ["a.mov"])
+    assert validate_submission(zipped(tmp_path / "a.zip", {"predictions": {"a.mov": entries}}), ["a.mov"]) is None
 
 
 @pytest.mark.parametrize("expected", [["test_0001.mov"], [*VIDEOS, "test_0004.mov"], [video.removesuffix(".mov") for video in VIDEOS]])
