@@ -82,3 +82,10 @@ def test_the_imports_found_are_those_python_makes(name):
     assert project <= found | {"__main__"}
     assert ("torch" in really) == (name in USES_A_MODEL)
     assert "transformers" not in really or name == "embed_wav2vec2.py"
+
+
+def test_what_snakemake_parses_with_needs_no_package_that_snakemake_lacks():
+    modules = ("configuration", "data.catalogue", "data.validation", "features.readiness", "features.weights", "settings")
+    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); " + "; ".join(f"import blemore.{module}" for module in modules)
+    code += "; print(sorted({'numpy', 'pandas', 'yaml', 'jsonschema', 'zarr', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

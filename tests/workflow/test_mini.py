@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 import zipfile
 
@@ -8,7 +9,7 @@ import pytest
 import xarray as xr
 import yaml
 from workflow.conftest import MINI
-from workflow.runs import Run, rules
+from workflow.runs import REPOSITORY, Run, rules
 
 from blemore.fusion.submission import validate_submission
 
@@ -81,6 +82,13 @@ def test_the_report_and_its_tables_are_there(finished):
     rows = csv.DictReader((report / "scores.csv").read_text().splitlines())
     assert {row["name"] for row in rows} == {"wav2vec2", "imagebind", "all", "wav2vec2_mlp_512"}
     assert yaml.safe_load((finished.folder / "results/config.yaml").read_text())["media"]["track"]["fps"] == 10
+
+
+def test_the_lines_of_the_readme_open_a_store(finished, monkeypatch, capsys):
+    lines = re.search(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL).group(1)
+    monkeypatch.chdir(finished.folder)
+    exec(lines.replace("A102_ang_int1_ver1", "A102_disg_int1_ver1"), {})
+    assert "'layers': [6, 12]" in capsys.readouterr().out
 
 
 def test_every_job_recorded_when_and_where(finished):

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from blemore.data.catalogue import Catalogue
+from blemore.data.preparation import checked_sheet
 from blemore.data.sheet import write_checked_sheet
-from blemore.data.validation import checked_sheet
 from blemore.job import run
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from unit.data.sheets import COLUMNS, SMALL, data_block, full_train_rows, row, t
 import check_sheet
 from blemore.data.catalogue import Catalogue
 from blemore.data.labels import percentages
+from blemore.data.preparation import checked_sheet
 from blemore.data.sheet import read_checked_sheet, write_checked_sheet
-from blemore.data.validation import checked_sheet, validate
+from blemore.data.validation import validate
 from blemore.job import BadInput
 
 NAME_RULE = "1 to 100 letters, digits, '_', '.' and '-', the first a letter or digit"

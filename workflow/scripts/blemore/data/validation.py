@@ -1,16 +1,12 @@
-"""Everything that can be wrong with the sheets, said at once; and the checked sheet that is made where nothing is."""
+"""Everything that can be wrong with the sheets, said at once, before any job: Snakemake may be installed alone, so no pandas here."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pandas as pd
-
-from blemore.data.catalogue import COLUMNS, Catalogue, Clip
-from blemore.data.folds import made_folds
-from blemore.data.labels import EMOTIONS, LABEL_COLUMNS, label_problem
-from blemore.data.sheet import typed
+from blemore.data.catalogue import Catalogue, Clip
+from blemore.data.emotions import EMOTIONS, LABEL_COLUMNS, label_problem
 from blemore.job import BadInput
 from blemore.problems import expectation, load_schema, refuse, validator
 
@@ -36,26 +32,6 @@ def validate(catalogue: Catalogue) -> None:
     rows, properties = validator(schema), schema["properties"]
     problems = [f"{clip.where}: {wrong}" for clip in catalogue.clips for wrong in _schema_problems(clip, rows, properties, data) or _joint_problems(clip, data)]
     refuse([*problems, *_fold_problems(catalogue)], "the sheets")
-
-
-def checked_sheet(catalogue: Catalogue) -> pd.DataFrame:
-    """All clips with the official columns, `split`, `shard` and `video`; folds made where the configuration says so.
-
-    Raises:
-        BadInput: as `validate`.
-    """
-    validate(catalogue)
-    names = catalogue.video_names
-    rows = [{**clip.row, "fold": _text(clip.fold), "split": clip.split, "shard": clip.shard, "video": names[clip.clip]} for clip in catalogue.clips]
-    sheet = typed(pd.DataFrame(rows, columns=[*COLUMNS, "split", "shard", "video"]))
-    if catalogue.makes_folds:
-        train = sheet["split"] == "train"
-        sheet.loc[train, "fold"] = made_folds(sheet[train], **catalogue.data["made_folds"])
-    return sheet
-
-
-def _text(fold: int | None) -> str:
-    return "" if fold is None else str(fold)
 
 
 def _schema_problems(clip: Clip, rows: Any, properties: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
