@@ -14,7 +14,8 @@ from blemore.settings import fingerprint, pick
 
 # Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
 NEEDS_NO_DATA = any(
-    argument.split(":")[0] in ("check", "weights", "--lint") for argument in sys.argv
+    argument.split(":")[0] in ("check", "weights", "--lint", "--unlock")
+    for argument in sys.argv
 )
 
 

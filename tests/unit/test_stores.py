@@ -76,6 +76,12 @@ def test_xarray_opens_it_without_a_warning(store):
     assert dataset.sel(clip="A1_clip3")["embedding"].values == pytest.approx(features().embedding[3])
 
 
+def test_the_store_says_what_a_status_means(store):
+    attributes = xr.open_zarr(store)["status"].attrs
+    assert attributes["flag_meanings"].split()[2] == "no_audio"
+    assert attributes["flag_values"] == list(range(8))
+
+
 def test_the_same_content_gives_the_same_manifest(store, tmp_path):
     other = tmp_path / "other.zarr"
     write_features(other, features(), {"settings": "another"})

@@ -173,6 +173,16 @@ def test_with_an_absent_sheet_nothing_that_was_made_is_replaced(mini):
     assert (mini.folder / "results/report/index.html").exists()
 
 
+def test_unlocking_needs_no_data(tmp_path):
+    assert "Unlocked working directory" in Run(tmp_path / "run", {}).snakemake("--unlock")
+
+
+def test_layers_that_a_checkpoint_lacks_are_refused_before_anything_is_replaced(mini):
+    mini.configure(overlay(features={"wav2vec2": {"layers": [1, 20]}}))
+    said = mini.snakemake(expect=1)
+    assert "wav2vec2: layers missing: features.wav2vec2.layers asks for 20 of the 14 layers of ../data/weights/wav2vec2_tiny" in said
+
+
 def test_weights_that_are_gone_make_nothing_stale(mini):
     shutil.rmtree(mini.folder.parent / "data" / "weights")
     assert rules(mini.stale("all", "media")) == set()
@@ -242,7 +252,7 @@ def test_a_missing_encoder_stops_the_run_or_is_left_out(mini_folder, tmp_path):
     assert "wavlm: folder missing: features.wavlm.train names ../data/pre_extracted_train_data/WavLM_large_train" in said
     run = Run(tmp_path / "run", overlay(**asked, missing_encoders="skip"))
     said = run.snakemake()
-    assert said.count("Left out: encoders wavlm; ensembles wav2vec2_mlp_512, imagebind_wavlm, videomaev2_hubert (`snakemake check` says why).") == 1
+    assert said.count("Left out: encoders wavlm (`snakemake check` says why); ensembles wav2vec2_mlp_512,") == 1
     assert "Without wavlm." in (run.folder / "results/report/scores.txt").read_text()
     assert "1 of 2 encoders took part; left out: wavlm." in (run.folder / "results/report/index.html").read_text()
 

@@ -91,7 +91,7 @@ def test_400_samples_are_one_frame(folder):
 
 
 def test_more_layers_than_there_are_is_refused(folder):
-    with pytest.raises(BadInput, match=r"has 5 layers, features\.\*\.layers asks for 12"):
+    with pytest.raises(BadInput, match=r"has 5 layers, but features\.\*\.layers asks for 12; lower it"):
         LayerMean(folder, (6, 12))
 
 

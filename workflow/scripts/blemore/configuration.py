@@ -49,8 +49,9 @@ def left_out(config: Mapping[str, Any], encoders: Sequence[str], ensembles: Mapp
     """One sentence on the encoders and ensembles that are configured and do not take part; empty if all do."""
     without = [name for name in config["encoders"] if name not in encoders]
     also = [name for name in config["fusion"]["ensembles"] if ensembles and name not in ensembles]
-    parts = [f"{what} {', '.join(names)}" for what, names in (("encoders", without), ("ensembles", also)) if names]
-    return f"Left out: {'; '.join(parts)} (`snakemake check` says why)." if parts else ""
+    parts = [f"encoders {', '.join(without)} (`snakemake check` says why)"] if without else []
+    parts += [f"ensembles {', '.join(also)} (a member does not take part)"] if also else []
+    return f"Left out: {'; '.join(parts)}." if parts else ""
 
 
 def write(config: Mapping[str, Any], path: str) -> None:

@@ -19,6 +19,8 @@ from blemore.job import BadInput
 SCHEMA_VERSION = 1
 ROWS_PER_CHUNK = 64
 STATUSES = ("ok", "no_face", "no_audio", "too_short", "decode_error", "api_error", "missing", "partial")
+# As climate data name their flags, which xarray shows.
+STATUS_ATTRIBUTES: dict[str, Any] = {"flag_values": list(range(len(STATUSES))), "flag_meanings": " ".join(STATUSES)}
 OK, NO_FACE, NO_AUDIO, TOO_SHORT, DECODE_ERROR, API_ERROR, MISSING, PARTIAL = range(8)
 USABLE = (OK, PARTIAL)
 FAILED = (DECODE_ERROR, API_ERROR, MISSING)
@@ -155,7 +157,8 @@ def _write_group(store: str | Path, arrays: Mapping[str, Any], dimensions: Mappi
     for name, values in arrays.items():
         data = np.array(values, dtype=np.dtypes.StringDType()) if isinstance(values, list) else values
         chunks = (max(1, min(ROWS_PER_CHUNK, len(data))), *(max(1, n) for n in data.shape[1:]))
-        array = group.create_array(name, shape=data.shape, dtype=data.dtype, chunks=chunks, dimension_names=dimensions.get(name, ("clip",)))
+        flags = STATUS_ATTRIBUTES if name == "status" else {}
+        array = group.create_array(name, shape=data.shape, dtype=data.dtype, chunks=chunks, dimension_names=dimensions.get(name, ("clip",)), attributes=flags)
         array[...] = data
     with warnings.catch_warnings():
         # Consolidated metadata keeps xarray from listing the folder, where Snakemake's time stamp would make it warn.

@@ -11,7 +11,7 @@ from blemore.features.weights import HUB_NAME, folder_of
 from blemore.job import BadInput
 
 READY, STORED, WEIGHTS_MISSING = "ready", "ready (stored)", "weights missing"
-FOLDER_MISSING, FOLDER_INCOMPLETE = "folder missing", "folder incomplete"
+FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING = "folder missing", "folder incomplete", "layers missing"
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 SIZE_GB = {"facebook/wav2vec2-large": 1.3, "facebook/wav2vec2-base": 0.4}  # 315.4 and 94.4 million parameters, four bytes each
 
@@ -27,7 +27,7 @@ class Readiness(NamedTuple):
     @property
     def blocks_run(self) -> bool:
         """Whether a run cannot get it by itself; weights are fetched by the run, unless the hub is forbidden."""
-        return self.state in (FOLDER_MISSING, FOLDER_INCOMPLETE) or (self.state == WEIGHTS_MISSING and offline())
+        return self.state in (FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING) or (self.state == WEIGHTS_MISSING and offline())
 
 
 def offline() -> bool:
@@ -42,9 +42,10 @@ def readiness(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
         catalogue: None where the data set is not there.
     """
     manifest = Path(f"results/features/{name}.json")
-    if manifest.is_file():
-        return Readiness(name, STORED, "", len(json.loads(manifest.read_text())["clips"]))
     state, detail, clips = KINDS[config["features"][name]["kind"]](name, config, catalogue)
+    # A store helps where something is missing to make it, not where the setting itself cannot be.
+    if manifest.is_file() and state != LAYERS_MISSING:
+        return Readiness(name, STORED, "", len(json.loads(manifest.read_text())["clips"]))
     return Readiness(name, state, detail, clips)
 
 
@@ -66,6 +67,8 @@ def select_encoders(config: Mapping[str, Any], catalogue: Catalogue | None) -> l
 def _wav2vec2(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
     model, revision = config["features"][name]["model"], config["features"][name]["revision"]
     folder, clips, setting = folder_of(model, revision, config["runtime"]["weights"]), _with_video(catalogue), f"features.{name}.model"
+    if (folder / "config.json").is_file() and (lacking := _lacking_layers(name, config["features"][name]["layers"][1], folder)):
+        return LAYERS_MISSING, lacking, clips
     if Path(model).is_dir():
         lacking = _lacking(folder)
         return (FOLDER_INCOMPLETE, f"{setting} names {model}, which holds no {lacking}", clips) if lacking else (READY, f"{model}", clips)
@@ -76,6 +79,14 @@ def _wav2vec2(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
     size = f", {SIZE_GB[model]} GB" if model in SIZE_GB else ""
     how = "HF_HUB_OFFLINE=1 forbids to fetch them" if offline() else "fetched by `snakemake weights`, or by the run itself where the hub can be reached"
     return WEIGHTS_MISSING, f"{model}{size} ({setting}): {how}; or name a local folder", clips
+
+
+def _lacking_layers(name: str, last: int, folder: Path) -> str:
+    try:
+        layers = json.loads((folder / "config.json").read_text())["num_hidden_layers"]
+    except (ValueError, KeyError, TypeError):
+        return ""  # the job that loads it says what is wrong with it
+    return f"features.{name}.layers asks for {last} of the {layers} layers of {folder}" if last > layers else ""
 
 
 def _lacking(folder: Path) -> str:

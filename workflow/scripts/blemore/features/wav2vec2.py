@@ -38,7 +38,7 @@ class LayerMean:
             raise BadInput(f"{folder} lacks the weights {', '.join(missing[:3])} ({len(missing)} in all): it is no wav2vec2 checkpoint; mend features.*.model.")
         first, last = layers
         if last > len(model.encoder.layers):
-            raise BadInput(f"{folder} has {len(model.encoder.layers)} layers, features.*.layers asks for {last}.")
+            raise BadInput(f"{folder} has {len(model.encoder.layers)} layers, but features.*.layers asks for {last}; lower it.")
         model.encoder.layers = model.encoder.layers[:last]
         self.model = model.eval().to(device)
         self.width: int = model.config.hidden_size
