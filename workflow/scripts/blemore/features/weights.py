@@ -22,8 +22,7 @@ def folder_of(model: str, revision: str, weights: str | Path) -> Path:
 
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
     """SHA-256 and size in bytes of each file that a model is loaded from, by name."""
-    files = sorted({path for pattern in FILES for path in folder.glob(pattern)})
-    return {"sha256": {path.name: sha256(path) for path in files}, "bytes": {path.name: path.stat().st_size for path in files}}
+    return {"sha256": {path.name: sha256(path) for path in _model_files(folder)}, "bytes": _sizes(folder)}
 
 
 def local_sizes(model: str, description: str | Path) -> dict[str, int]:
@@ -35,8 +34,16 @@ def local_sizes(model: str, description: str | Path) -> dict[str, int]:
     if HUB_NAME.fullmatch(model) and not Path(model).is_dir():
         return {}
     if Path(model).is_dir():
-        return {path.name: path.stat().st_size for path in sorted({path for pattern in FILES for path in Path(model).glob(pattern)})}
+        return _sizes(Path(model))
     return json.loads(Path(description).read_text())["bytes"] if Path(description).is_file() else {}
+
+
+def _model_files(folder: Path) -> list[Path]:
+    return sorted({path for pattern in FILES for path in folder.glob(pattern)})
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in _model_files(folder)}
 
 
 def open_folder(model: str, revision: str, weights: str | Path, description: str | Path) -> tuple[Path, dict[str, str]]:
