@@ -12,7 +12,10 @@ from pathlib import Path
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-COLUMNS = "filename,video_id,gender,mix,emotion_1,version,intensity_level,situation,emotion_2,emotion_1_salience,emotion_2_salience,fold".split(",")
+sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
+
+from blemore.data.catalogue import COLUMNS
+
 FOLDS = 5
 WAV2VEC2, PROSODY, PROVIDED = 6, 4, 6  # encoders of each kind, 16 in all
 
@@ -97,9 +100,11 @@ def measure(title: str, train_clips: int, actors: int, test_clips: int) -> None:
         pretend_finished(folder, plan)
         idle_s, said = snakemake(folder)
         assert "Nothing to be done" in said, said[-3000:]
-    print(
-        f"{title}: {jobs} jobs; dry-run {dry_s:.1f} s ({1000 * dry_s / jobs:.2f} ms a job); run with nothing to do {idle_s:.1f} s ({1000 * idle_s / jobs:.2f} ms a job)"
-    )
+    print(f"{title}: {jobs} jobs; dry-run {_rate(dry_s, jobs)}; run with nothing to do {_rate(idle_s, jobs)}")
+
+
+def _rate(seconds: float, jobs: int) -> str:
+    return f"{seconds:.1f} s ({1000 * seconds / jobs:.2f} ms a job)"
 
 
 def main() -> None:
