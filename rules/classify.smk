@@ -16,8 +16,8 @@ rule train_head:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=for_clips(1400, per_clip=0.2),
+        runtime=for_clips(15, per_clip=0.03),
     params:
         cfg=settings("classify", "early_stopping", "seeds"),
         code=fingerprint("train_head.py", env="torch"),
@@ -47,8 +47,8 @@ rule retrain_head:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=for_clips(1400, per_clip=0.2),
+        runtime=for_clips(15, per_clip=0.03),
     params:
         cfg=settings("classify", "early_stopping", "seeds"),
         code=fingerprint("retrain_head.py", env="torch"),

@@ -1,3 +1,5 @@
+import math
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -61,6 +63,9 @@ if workflow.is_main_process and (
 
 GPU = int(config["runtime"]["device"] == "cuda")
 
+# All jobs find the Hugging Face hub switched off; fetch_weights switches it on again where the user's environment allows it.
+shell.prefix("set -euo pipefail; export HF_HUB_OFFLINE=1; ")
+
 
 wildcard_constraints:
     encoder="[^/]+",
@@ -84,6 +89,22 @@ def settings(block, *names):
 def runtime(*names):
     """Settings that change no result. Snakemake never compares a callable of resources."""
     return lambda wildcards, resources: pick(config, "runtime", names)
+
+
+def for_clips(base, per_clip=0):
+    """Megabytes or minutes for the clips of a job, its shard's or all; more for each further attempt."""
+
+    def amount(wildcards, attempt):
+        shard = getattr(wildcards, "shard", None)
+        clips = CATALOGUE.by_shard[shard] if shard else CATALOGUE.clips
+        return math.ceil((base + per_clip * len(clips)) * attempt)
+
+    return amount
+
+
+def hub_offline(wildcards, resources):
+    """What the user's environment says of the hub; it changes no result."""
+    return os.environ.get("HF_HUB_OFFLINE", "0")
 
 
 def shard_clips(wildcards):

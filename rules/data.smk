@@ -15,8 +15,8 @@ rule check_sheet:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=for_clips(600, per_clip=0.05),
+        runtime=for_clips(10, per_clip=0.001),
     params:
         cfg=settings("data", *SHEET_SETTINGS),
         code=fingerprint("check_sheet.py", env="plain"),
@@ -32,7 +32,11 @@ rule check:
     localrule: True
     conda:
         "../envs/plain.yaml"
+    resources:
+        mem_mb=for_clips(600),
+        runtime=for_clips(10),
     params:
         config=lambda wildcards: config,
+        hub_offline=hub_offline,
     script:
         "../workflow/scripts/check.py"

@@ -7,17 +7,20 @@ rule fetch_weights:
         "results/benchmarks/fetch_weights/{encoder}.tsv"
     wildcard_constraints:
         encoder=of_kind("wav2vec2"),
+    # Where Snakemake runs there is a network, which the nodes of a cluster may lack.
+    localrule: True
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=for_clips(600),
+        runtime=for_clips(120),
     params:
         cfg=settings("features.{encoder}", "model", "revision"),
         code=fingerprint("fetch_weights.py", env="torch"),
         files=local_weights,
         runtime=runtime("weights"),
+        hub_offline=hub_offline,
     script:
         "../workflow/scripts/fetch_weights.py"
 
@@ -41,8 +44,8 @@ rule embed_wav2vec2:
     threads: 1
     resources:
         gpu=GPU,
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=for_clips(3000),
+        runtime=for_clips(10, per_clip=0.2),
     params:
         cfg=settings("features.{encoder}", "layers", "model", "revision", "segments"),
         code=fingerprint("embed_wav2vec2.py", env="torch"),
@@ -69,8 +72,8 @@ rule embed_prosody:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=for_clips(900),
+        runtime=for_clips(10, per_clip=0.1),
     params:
         cfg=settings(
             "features.{encoder}", "f0_max_hz", "f0_min_hz", "hop_s", "segments"
@@ -99,8 +102,8 @@ rule gather_features:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=for_clips(600, per_clip=0.1),
+        runtime=for_clips(10, per_clip=0.005),
     params:
         cfg=settings("data", "max_failed_fraction"),
         code=fingerprint("gather_features.py", env="plain"),
@@ -122,8 +125,8 @@ rule import_provided:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=for_clips(600, per_clip=0.1),
+        runtime=for_clips(10, per_clip=0.02),
     params:
         cfg=settings("features.{encoder}", "test", "train"),
         code=fingerprint("import_provided.py", env="plain"),

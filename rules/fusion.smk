@@ -25,8 +25,8 @@ rule fuse:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=for_clips(600, per_clip=0.1),
+        runtime=for_clips(10, per_clip=0.01),
     params:
         cfg=settings("fusion", "thresholds", "weights"),
         classify=settings("classify", "early_stopping", "test_prediction"),
@@ -50,8 +50,8 @@ rule write_submission:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=for_clips(600, per_clip=0.05),
+        runtime=for_clips(10),
     params:
         code=fingerprint("write_submission.py", env="plain"),
     script:

@@ -13,8 +13,8 @@ rule track_faces:
     threads: 1
     resources:
         gpu=GPU,
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=for_clips(2000),
+        runtime=for_clips(15, per_clip=1),
     params:
         cfg=settings(
             "media.track",
@@ -48,8 +48,8 @@ rule crop_faces:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=for_clips(1100),
+        runtime=for_clips(10, per_clip=0.2),
     params:
         cfg=settings("media.faces", "margin", "quality", "size"),
         code=fingerprint("crop_faces.py", env="plain"),
@@ -75,8 +75,8 @@ rule sample_body_frames:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=for_clips(800),
+        runtime=for_clips(10, per_clip=0.2),
     params:
         cfg=settings("media.body", "fps", "quality", "short_side"),
         code=fingerprint("sample_body_frames.py", env="plain"),
@@ -99,8 +99,8 @@ rule extract_audio:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=30,
+        mem_mb=for_clips(600),
+        runtime=for_clips(10, per_clip=0.1),
     params:
         cfg=settings("media.audio", "sample_rate_hz"),
         code=fingerprint("extract_audio.py", env="plain"),
@@ -123,8 +123,8 @@ rule cut_clips:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=for_clips(1300),
+        runtime=for_clips(10, per_clip=0.2),
     params:
         cfg=settings(
             "media.clips", "audio_bitrate", "crf", "fps", "max_height", "seconds"

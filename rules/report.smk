@@ -15,8 +15,8 @@ rule report:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=for_clips(700, per_clip=0.1),
+        runtime=for_clips(10, per_clip=0.001),
     params:
         code=fingerprint("report.py", env="plain"),
         encoders={"asked": config["encoders"], "used": ENCODERS},

@@ -1,6 +1,7 @@
 """Each script of the features stage on a shard of five clips: two good, one short, one without sound, one missing."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,12 +57,21 @@ def embed(media, tiny, folder, **changes):
     folder.mkdir(exist_ok=True)
     fetched = SimpleNamespace(output=SimpleNamespace(description=str(folder / "weights.json")))
     cfg = {"layers": [6, 12], "model": str(tiny), "revision": "main", "segments": 1} | changes
-    fetched.params = params(cfg=cfg, runtime={"weights": "weights"})
+    fetched.params = params(cfg=cfg, runtime={"weights": "weights"}, hub_offline="0")
     fetch_weights.main(fetched)
     output = outputs(folder, "wav2vec2")
     inputs = SimpleNamespace(audio=str(media), weights=fetched.output.description)
     embed_wav2vec2.main(SimpleNamespace(input=inputs, output=output, params=params(cfg=cfg, runtime={"device": "cpu", "weights": "weights"})))
     return output.store
+
+
+@pytest.mark.parametrize("asked", ["0", "1"])
+def test_fetching_obeys_what_the_user_says_of_the_hub_and_not_the_prefix_of_all_jobs(tiny, tmp_path, monkeypatch, asked):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    job = SimpleNamespace(output=SimpleNamespace(description=str(tmp_path / "weights.json")))
+    job.params = params(cfg={"model": str(tiny), "revision": "main"}, runtime={"weights": "weights"}, hub_offline=asked)
+    fetch_weights.main(job)
+    assert os.environ["HF_HUB_OFFLINE"] == asked
 
 
 def test_wav2vec2_gives_every_clip_a_row_and_a_status(media, tiny, tmp_path):

@@ -229,7 +229,7 @@ def test_columns_are_padded_to_the_widest_cell():
 
 
 def test_the_script_prints_the_table_and_keeps_it_in_the_log(config, capsys):
-    check.main(SimpleNamespace(params=SimpleNamespace(config=config), log=["check.log"]))
+    check.main(SimpleNamespace(params=SimpleNamespace(config=config, hub_offline="0"), log=["check.log"]))
     assert capsys.readouterr().out == Path("check.log").read_text() == report(config)
 
 

@@ -1,5 +1,6 @@
 """What is there and what is missing, for every encoder and the data, before anything runs."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def main(snakemake) -> None:
+    os.environ["HF_HUB_OFFLINE"] = snakemake.params.hub_offline
     text = report(snakemake.params.config)
     Path(snakemake.log[0]).write_text(text)
     print(text, end="")

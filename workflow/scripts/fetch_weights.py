@@ -1,5 +1,6 @@
 """The weights of one encoder: fetched where they are absent, and described by their SHA-256."""
 
+import os
 from typing import TYPE_CHECKING
 
 from blemore.features.weights import describe, fetch
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def main(snakemake) -> None:
+    os.environ["HF_HUB_OFFLINE"] = snakemake.params.hub_offline
     cfg = snakemake.params.cfg
     folder = fetch(cfg["model"], cfg["revision"], snakemake.params.runtime["weights"])
     write_json(snakemake.output.description, describe(folder))
