@@ -5,14 +5,16 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo test lint bench soak clean
 
+# uv's cache is shared by hard links with the rules' environments that the tests build.
 .venv/installed: requirements.txt requirements-nodeps.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.txt
-	$(BIN)/pip install --quiet --no-deps --requirement requirements-nodeps.txt
+	$(BIN)/pip install --quiet $$(grep ^uv== requirements-dev.txt)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requirement requirements-nodeps.txt
 	touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
-	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements-dev.txt
 	touch $@
 
 demo: .venv/installed

@@ -23,6 +23,8 @@ class Job(NamedTuple):
 class Run:
     """A working folder with a configuration laid over config.yaml, and over a preset if one is named."""
 
+    launcher = (sys.executable, "-m", "snakemake")
+
     def __init__(self, folder: Path, config: dict, snakefile: Path = REPOSITORY / "Snakefile", preset: str | None = None):
         self.folder, self.snakefile = folder, snakefile
         self.overlays = [str(REPOSITORY / "presets" / f"{preset}.yaml")] if preset else []
@@ -33,9 +35,10 @@ class Run:
         self.config = config
         (self.folder / "overlay.yaml").write_text(yaml.safe_dump(config))
 
-    def snakemake(self, *arguments: str, cores: int = 2, expect: int | None = 0, **environment: str) -> str:
-        """Output of one call, both streams; an unexpected exit status fails with it. `expect=None` takes any."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--directory", str(self.folder), "--cores", str(cores)]
+    def snakemake(self, *arguments: str, cores: int | None = 2, expect: int | None = 0, **environment: str) -> str:
+        """Output of one call, both streams; an unexpected exit status fails with it. `expect=None` takes any, `cores=None` leaves them to the executor."""
+        command = [*self.launcher, "--snakefile", str(self.snakefile), "--directory", str(self.folder)]
+        command += [] if cores is None else ["--cores", str(cores)]
         command += [*arguments, "--configfile", *self.overlays, str(self.folder / "overlay.yaml")]
         done = subprocess.run(
             command, env=os.environ | {"COLUMNS": "200"} | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
