@@ -14,7 +14,7 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
-from blemore.data.catalogue import COLUMNS
+from blemore.data.catalogue import COLUMNS  # noqa: E402
 
 FOLDS = 5
 WAV2VEC2, PROSODY, PROVIDED = 6, 4, 6  # encoders of each kind, 16 in all
