@@ -10,24 +10,28 @@ rule track_faces:
         "results/benchmarks/track_faces/{shard}.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: 1
+    threads: 4 if GPU else 1
     resources:
         gpu=GPU,
-        mem_mb=for_clips(2000),
+        mem_mb=for_clips(3000),
         runtime=for_clips(15, per_clip=1),
     params:
         cfg=settings(
             "media.track",
             "detect_height",
+            "follow_probability",
             "fps",
             "max_gap_s",
             "min_face_px",
+            "person",
+            "search_interval_s",
+            "smooth_s",
             "stride",
             "thresholds",
         ),
         code=fingerprint("track_faces.py", env="torch"),
         clips=shard_clips,
-        runtime=runtime("device"),
+        runtime=runtime("clips_at_once", "device"),
     script:
         "../workflow/scripts/track_faces.py"
 

@@ -18,7 +18,18 @@ from blemore.media.video import iter_video
 from blemore.stores import STATUSES, read_manifest
 
 CFG = {
-    "track_faces": {"detect_height": 120, "fps": 10, "max_gap_s": 0.5, "min_face_px": 20, "stride": 1, "thresholds": [0.6, 0.7, 0.7]},
+    "track_faces": {
+        "detect_height": 120,
+        "follow_probability": 0.9,
+        "fps": 10,
+        "max_gap_s": 0.5,
+        "min_face_px": 20,
+        "person": "prominent",
+        "search_interval_s": 0.6,
+        "smooth_s": 0.17,
+        "stride": 1,
+        "thresholds": [0.6, 0.7, 0.7],
+    },
     "crop_faces": {"margin": 0.2, "quality": 95, "size": 160},
     "sample_body_frames": {"fps": 5, "quality": 90, "short_side": 128},
     "extract_audio": {"sample_rate_hz": 16000},
@@ -50,7 +61,10 @@ def run_script(name: str, shard: Path, results: Path) -> dict:
     snakemake = SimpleNamespace(
         input=SimpleNamespace(videos=videos, track=str(track), manifest=str(track.with_suffix(".json"))),
         output=SimpleNamespace(store=str(store), manifest=str(store.with_suffix(".json"))),
-        params=SimpleNamespace(cfg=CFG[name], code={"video.py": "0"}, clips={"absent": None, "broken": 1, "good": 2, "mute": 3}, runtime={"device": "cpu"}),
+        params=SimpleNamespace(
+            cfg=CFG[name], code={"video.py": "0"}, clips={"absent": None, "broken": 1, "good": 2, "mute": 3}, runtime={"device": "cpu", "clips_at_once": 2}
+        ),
+        threads=1,
     )
     importlib.import_module(name).main(snakemake)
     return read_manifest(store)
@@ -140,7 +154,7 @@ def test_what_decodes_of_a_truncated_video_is_used_and_called_partial(media_fold
     (tmp_path / "cut.mpg").write_bytes(content[: len(content) * 2 // 3])
     store = tmp_path / STORES[name]
     store.parent.mkdir(parents=True)
-    params = SimpleNamespace(cfg=CFG[name], code={}, clips={"cut": len(content)}, runtime={"device": "cpu"})
-    job = SimpleNamespace(input=SimpleNamespace(videos=[str(tmp_path / "cut.mpg")]), output=SimpleNamespace(store=str(store)), params=params)
+    params = SimpleNamespace(cfg=CFG[name], code={}, clips={"cut": len(content)}, runtime={"device": "cpu", "clips_at_once": 2})
+    job = SimpleNamespace(threads=1, input=SimpleNamespace(videos=[str(tmp_path / "cut.mpg")]), output=SimpleNamespace(store=str(store)), params=params)
     importlib.import_module(name).main(job)
     assert read_manifest(store)["status"] == {"cut": "partial"}

@@ -16,6 +16,8 @@ AFTER_FEATURES = {"train_head"} | AFTER_HEADS
 FACES = {"track_faces", "crop_faces", "sample_body_frames"}
 TABLE = [
     ({"media": {"track": {"max_gap_s": 0.4}}}, FACES),
+    ({"media": {"track": {"search_interval_s": 0.4}}}, FACES),
+    ({"media": {"track": {"person": "largest"}}}, FACES),
     ({"media": {"faces": {"size": 128}}}, {"crop_faces"}),
     ({"media": {"faces": {"margin": 0.3}}}, {"crop_faces"}),
     ({"media": {"faces": {"quality": 90}}}, {"crop_faces"}),
@@ -29,6 +31,7 @@ TABLE = [
     ({"fusion": {"weights": {"picks": 4}}}, AFTER_HEADS),
     ({"fusion": {"thresholds": {"choice": "plateau"}}}, AFTER_HEADS),
     ({"runtime": {"device": "cpu"}}, set()),
+    ({"runtime": {"clips_at_once": 2}}, set()),
     ({"runtime": {"weights": "elsewhere"}}, set()),
 ]
 

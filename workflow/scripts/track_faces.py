@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from blemore.job import run
-from blemore.media.faces import TrackSettings, track_face
+from blemore.media.faces import TrackSettings, track_faces
 from blemore.media.shard import finish_store, new_store, pair_videos, process_clips, write_clip
-from blemore.media.video import iter_video
+from blemore.media.video import Unusable, iter_video
 from blemore.stores import NO_FACE, OK, PARTIAL, TOO_SHORT, provenance
 
 PACKAGES = ("av", "facenet-pytorch", "opencv-python-headless", "scipy", "torch", "torchvision")
@@ -14,20 +14,25 @@ PACKAGES = ("av", "facenet-pytorch", "opencv-python-headless", "scipy", "torch",
 def main(snakemake) -> None:
     params = snakemake.params
     settings = TrackSettings(**params.cfg)
+    videos = pair_videos(params.clips, snakemake.input.videos)
+    streams = {clip: iter_video(video, settings.fps) for clip, video in videos.items() if video}
+    pictures = ((frame.pixels for frame in stream) for stream in streams.values())
+    tracks = track_faces(pictures, settings, params.runtime["device"], params.runtime["clips_at_once"], snakemake.threads)
 
-    def track(clip: str, video: Path) -> int:
-        stream = iter_video(video, settings.fps)
-        face = track_face((frame.pixels for frame in stream), settings, params.runtime["device"])
+    def store_next(clip: str, video: Path) -> int:
+        face = next(tracks)  # they come in the order of the clips
+        if isinstance(face, Unusable):
+            raise face
         write_clip(store, clip, **face._asdict())
         if not len(face.detected):
             return TOO_SHORT
         if not face.detected.any():
             return NO_FACE
-        return PARTIAL if stream.source.damaged else OK
+        return PARTIAL if streams[clip].source.damaged else OK
 
     with new_store(snakemake.output.store) as store:
         store.attrs["fps"] = settings.fps
-        statuses = process_clips(pair_videos(params.clips, snakemake.input.videos), track)
+        statuses = process_clips(videos, store_next)
         finish_store(store, statuses, provenance(params, {}, PACKAGES))
 
 

@@ -4,8 +4,9 @@ import torch
 import yaml
 from facenet_pytorch import MTCNN
 
-from blemore.media.faces import TrackSettings, detect_faces, face_detector, track_face
-from blemore.media.video import iter_video, read_video
+from blemore.media.cascade import load_mtcnn
+from blemore.media.faces import TrackSettings, detect_faces, track_face, track_faces
+from blemore.media.video import DecodeError, iter_video, read_video
 
 
 def pixels(path, fps=30, count=None):
@@ -19,8 +20,7 @@ def test_defaults_are_those_of_the_configuration(repository):
 
 
 @pytest.mark.parametrize(("name", "count", "height"), [
-    ("talkers/brbk7n.mpg", 90, (130, 190)),
-    ("talkers/lrwp9a.mpg", 90, (130, 190)),
+    *((f"talkers/{name}.mpg", 90, (130, 190)) for name in ("brbk7n", "lbax4n", "lbbc2a", "lrwp9a", "pwij3p", "swiz3n")),
     ("cases/rotated_270_mono.mp4", 90, (130, 190)),
     ("cases/single_face.mp4", 72, (150, 250)),
     ("cases/upper_body_no_audio.mkv", 63, (60, 100)),
@@ -77,14 +77,51 @@ def test_reduced_detection_finds_the_same_landmarks(media_folder):
     assert (np.linalg.norm(reduced.landmarks - full.landmarks, axis=2).mean(1) / eyes).max() < 0.06
 
 
-def test_searched_frames_are_the_same_with_a_stride_and_those_between_lie_close(media_folder):
-    frames = pixels(media_folder / "talkers" / "lbbc2a.mpg", count=30)
-    every, fourth = track_face(frames), track_face(frames, TrackSettings(stride=4))
-    searched = [*range(0, 30, 4), 29]
-    assert fourth.detected.all()
-    for one, other in zip(every, fourth):
-        assert np.array_equal(one[searched], other[searched])
-    assert np.abs(every.landmarks - fourth.landmarks).max() < 12
+@pytest.mark.parametrize("name", ["talkers/lbbc2a.mpg", "talkers/swiz3n.mpg", "cases/single_face.mp4"])
+def test_followed_landmarks_lie_close_to_those_of_facenet_in_every_frame(media_folder, name):
+    frames = pixels(media_folder / name, count=30)
+    plain = track_face(frames, TrackSettings(stride=1, detect_height=None))
+    eyes = np.linalg.norm(plain.landmarks[:, 0] - plain.landmarks[:, 1], axis=1)
+    for stride in (1, 2, 4):
+        followed = track_face(frames, TrackSettings(stride=stride))
+        assert followed.detected.all()
+        assert (np.linalg.norm(followed.landmarks - plain.landmarks, axis=2).mean(1) / eyes).mean() < 0.04
+
+
+def every_field_equal(one, other):
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
+
+
+def test_neither_company_nor_order_nor_readers_change_a_bit(media_folder):
+    """Clips of different size and length, one without a face, share batches in all but the first way."""
+    names = ["talkers/brbk7n.mpg", "cases/no_face_wrong_frame_count.mp4", "cases/single_face.mp4", "talkers/pwij3p.mpg"]
+    clips = [pixels(media_folder / name, 15, 30 + 5 * index) for index, name in enumerate(names)]
+    settings = TrackSettings(fps=15)
+    alone = list(track_faces(clips, settings))
+    for at_once, readers in ((2, 1), (4, 3), (9, 2)):
+        assert all(every_field_equal(*pair) for pair in zip(alone, track_faces(clips, settings, "cpu", at_once, readers), strict=True))
+    backwards = list(track_faces(clips[::-1], settings, "cpu", 4))
+    assert all(every_field_equal(*pair) for pair in zip(alone, backwards[::-1], strict=True))
+
+
+def test_one_unreadable_clip_harms_no_other(media_folder, tmp_path):
+    good = media_folder / "talkers" / "brbk7n.mpg"
+    (tmp_path / "bad.mp4").write_text("this is no video")
+    clips = [(frame.pixels for frame in iter_video(path, 10)) for path in (good, tmp_path / "bad.mp4", good)]
+    first, bad, last = track_faces(clips, TrackSettings(fps=10), "cpu", 3)
+    assert isinstance(bad, DecodeError)
+    assert first.detected.all()
+    assert every_field_equal(first, last)
+    with pytest.raises(DecodeError, match="cannot be opened"):
+        track_face(frame.pixels for frame in iter_video(tmp_path / "bad.mp4", 10))
+
+
+def test_a_cut_to_another_place_ends_the_track_in_its_frame(media_folder):
+    one, other = (pixels(media_folder / "talkers" / name, count=count) for name, count in (("brbk7n.mpg", 41), ("swiz3n.mpg", 30)))
+    moved = [np.roll(np.pad(frame, ((0, 0), (0, 360), (0, 0)), "edge"), 330, axis=1) for frame in other]
+    frames = [np.pad(frame, ((0, 0), (0, 360), (0, 0)), "edge") for frame in one] + moved
+    face = track_face(frames, TrackSettings(person="longest"))
+    assert np.flatnonzero(face.detected).tolist() == list(range(41))
 
 
 def test_an_array_and_a_stream_give_the_same(media_folder):
@@ -107,19 +144,19 @@ def test_facenets_faults_with_degenerate_candidates_are_frames_without_a_face(mo
     def broken(*_, **__):
         raise error
 
-    detector = face_detector(20, (0.6, 0.7, 0.7), "cpu")
+    detector = load_mtcnn(20, (0.6, 0.7, 0.7), "cpu")
     monkeypatch.setattr(detector, "detect", broken)
-    assert len(detect_faces(detector, np.zeros((64, 64, 3), np.uint8), None).boxes) == 0
+    assert len(detect_faces(detector, np.zeros((64, 64, 3), np.uint8)).boxes) == 0
 
 
 def test_other_faults_of_the_detector_are_not_swallowed(monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("CUDA out of memory")
 
-    detector = face_detector(20, (0.6, 0.7, 0.7), "cpu")
+    detector = load_mtcnn(20, (0.6, 0.7, 0.7), "cpu")
     monkeypatch.setattr(detector, "detect", broken)
     with pytest.raises(RuntimeError, match="out of memory"):
-        detect_faces(detector, np.zeros((64, 64, 3), np.uint8), None)
+        detect_faces(detector, np.zeros((64, 64, 3), np.uint8))
 
 
 def test_no_frames_give_an_empty_track():
@@ -127,7 +164,7 @@ def test_no_frames_give_an_empty_track():
 
 
 def test_detection_runs_on_one_thread_with_one_model():
-    assert face_detector(20, (0.6, 0.7, 0.7), "cpu") is face_detector(20, (0.6, 0.7, 0.7), "cpu")
+    assert load_mtcnn(20, (0.6, 0.7, 0.7), "cpu") is load_mtcnn(20, (0.6, 0.7, 0.7), "cpu")
     assert torch.get_num_threads() == 1
 
 

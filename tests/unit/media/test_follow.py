@@ -1,11 +1,12 @@
-"""Linking, choice of person and interpolation, on detections made by hand: the detector is not involved."""
+"""Linking, choice of person, interpolation and smoothing, on detections made by hand: the detector is not involved."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blemore.media.follow import Detections, areas, follow_one, link, overlap
+from blemore.media.follow import CHOICES, Detections, Sight, add_found, areas, around, assign, choose_one, overlap, smooth
+from blemore.media.tracks import FaceTrack, no_face
 
 SIZE = (480, 640)
 
@@ -16,6 +17,18 @@ def faces(*centres_and_sides, probability=0.99):
     boxes = np.stack([rows[:, 0] - rows[:, 2] / 2, rows[:, 1] - rows[:, 2] / 2, rows[:, 0] + rows[:, 2] / 2, rows[:, 1] + rows[:, 2] / 2], 1)
     landmarks = np.repeat(rows[:, np.newaxis, :2], 5, axis=1)
     return Detections(boxes, landmarks, np.full(len(rows), probability, np.float32))
+
+
+def link(found, max_gap):
+    people = []
+    for frame, detections in found.items():
+        rows = detections.faces()
+        add_found(people, rows, assign(people, rows, frame, max_gap), frame)
+    return people
+
+
+def follow_one(found, n_frames, size, stride, max_gap, choice="prominent"):
+    return choose_one(link(found, max_gap), len(found), Sight(n_frames, size, stride, max_gap, 1), choice)
 
 
 def middle_x(track):
@@ -41,7 +54,7 @@ def test_a_person_hidden_while_crossing_is_found_again():
         return faces(left) if 15 <= frame <= 25 else faces(right, left)
 
     people = link({frame: at(frame) for frame in range(40)}, max_gap=15)
-    assert sorted(len(person.frames) for person in people) == [29, 40]
+    assert sorted(len(person.faces) for person in people) == [29, 40]
 
 
 def test_a_bigger_passer_by_does_not_take_over():
@@ -139,3 +152,59 @@ def test_overlap_is_the_share_of_common_pixels(first, second):
     expected = [[len(pixels(*p) & pixels(*q)) / len(pixels(*p) | pixels(*q)) for q in second] for p in first]
     assert overlap(a, b) == pytest.approx(np.array(expected))
     assert areas(a).tolist() == [len(pixels(*p)) for p in first]
+
+
+def moving(middles):
+    """A track of square faces of side 100 around the middles (t, 2); NaN where there is none."""
+    middles = np.asarray(middles, np.float32)
+    boxes = np.concatenate([middles - 50, middles + 50], 1)
+    return FaceTrack(boxes, np.repeat(middles[:, np.newaxis], 5, 1), np.ones(len(boxes), np.float32), np.isfinite(boxes[:, 0]))
+
+
+@pytest.mark.parametrize("width", [1, 5, 7, 15])
+def test_smoothing_does_not_lag_behind_an_even_or_accelerating_motion(width):
+    t = np.arange(30)
+    track = moving(np.stack([100 + 4 * t, 200 + 0.1 * t**2], 1))
+    for field, expected in zip(smooth(track, width)[:2], track[:2]):
+        assert field == pytest.approx(expected, abs=1e-3)
+
+
+def test_smoothing_reduces_trembling_about_as_much_as_its_weights_say():
+    track = moving(200 + np.random.default_rng(3).normal(0, 1, (3000, 2)))
+    left = np.var(smooth(track, 5).landmarks[2:-2]) / np.var(track.landmarks)
+    weights = np.array([-3, 12, 17, 12, -3]) / 35  # Savitzky and Golay (1964), table I
+    assert left == pytest.approx(np.sum(weights**2), rel=0.05)
+
+
+def test_smoothing_stays_within_the_stretches_of_a_face():
+    still = np.full((40, 2), 200.0)
+    jumped = np.where(np.arange(40)[:, np.newaxis] < 20, 200.0, 420.0) * np.ones((1, 2))
+    gone = still.copy()
+    gone[10:13] = np.nan
+    for middles in (still, jumped, gone):
+        track = moving(middles)
+        assert smooth(track, 9).boxes == pytest.approx(track.boxes, nan_ok=True)
+        assert smooth(track, 9).landmarks == pytest.approx(track.landmarks, nan_ok=True)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 5])
+def test_smoothing_leaves_what_is_too_short_for_it(length):
+    track = moving(np.random.default_rng(1).normal(200, 1, (length, 2))) if length else no_face(0)
+    assert smooth(track, 5).boxes.shape == (length, 4)
+    if length < 5:
+        assert np.array_equal(smooth(track, 5).boxes, track.boxes)
+
+
+@pytest.mark.parametrize(("choice", "x"), [("largest", 100), ("central", 330), ("longest", 560), ("prominent", 330)])
+def test_the_choice_of_person_is_a_setting(choice, x):
+    def at(frame):
+        always = (560, 400, 60)
+        return faces((100, 100, 150), (330, 250, 80), always) if frame < 20 else faces(always)
+
+    track = follow_one({frame: at(frame) for frame in range(25)}, 25, SIZE, 1, 15, choice)
+    assert middle_x(track)[0] == x
+    assert choice in CHOICES
+
+
+def test_the_square_around_a_box_has_its_centre_and_longer_side():
+    assert around(np.array([[10, 20, 30, 80], [0, 0, 50, 10]], np.float32)).tolist() == [[-10, 20, 50, 80], [0, -20, 50, 30]]

@@ -1,37 +1,26 @@
-"""Detecting faces with MTCNN, and the track of one person."""
+"""The face of one person in every frame of a clip: searched for at intervals by MTCNN, followed between by its third network alone."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import numpy as np
-import torch
 from facenet_pytorch import MTCNN
-from numpy.typing import NDArray
 
-from blemore.media.follow import Detections, follow_one
-from blemore.media.images import shrink
+from blemore.media.cascade import O_SIDE, Cascade, cut, load_cascade, load_mtcnn
+from blemore.media.follow import Detections, Face, around, boxes_of
+from blemore.media.pursuit import Look, Pixels, Search, TrackSettings, track_clip
+from blemore.media.tasks import read_ahead, run_tasks
 from blemore.media.tracks import FaceTrack
+from blemore.media.video import Unusable
 
 
-@dataclass(frozen=True)
-class TrackSettings:
-    """`media.track` of the configuration, which says what each means."""
-
-    fps: float = 30
-    stride: int = 1
-    detect_height: int | None = 240
-    min_face_px: float = 20
-    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
-    max_gap_s: float = 0.5
-
-
-def track_face(frames: Iterable[NDArray[np.uint8]], settings: TrackSettings | None = None, device: str = "cpu") -> FaceTrack:
+def track_face(frames: Iterable[Pixels], settings: TrackSettings | None = None, device: str = "cpu") -> FaceTrack:
     """The face of one person, followed through a clip.
 
     Args:
-        frames: RGB frames (h, w, 3) of one size at `settings.fps`; an array (t, h, w, 3), or any iterable, which is read once
-            and of which one frame is held at a time.
+        frames: RGB frames (h, w, 3) of one size at `settings.fps`; an array (t, h, w, 3), or any iterable, which is read once.
         settings: default as in config.yaml.
         device: torch device that detection runs on, or "auto" for CUDA where there is one.
 
@@ -39,53 +28,61 @@ def track_face(frames: Iterable[NDArray[np.uint8]], settings: TrackSettings | No
         Boxes, landmarks, probability and `detected` for each of the t frames, in pixels of `frames`; NaN where there is no face.
         With `stride=1, detect_height=None` they are facenet-pytorch's own numbers for each frame.
     """
-    settings = settings or TrackSettings()
-    detector = face_detector(settings.min_face_px, tuple(settings.thresholds), device)
-    found: dict[int, Detections] = {}
-    index, frame = -1, np.empty((0, 0, 3), np.uint8)
-    for index, frame in enumerate(frames):
-        if index % settings.stride == 0:
-            found[index] = detect_faces(detector, frame, settings.detect_height)
-    if index >= 0 and index % settings.stride:
-        # Beyond the last searched frame there would be nothing to interpolate to.
-        found[index] = detect_faces(detector, frame, settings.detect_height)
-    height, width = frame.shape[:2]
-    return follow_one(found, index + 1, (height, width), settings.stride, round(settings.max_gap_s * settings.fps))
+    (track,) = track_faces([frames], settings or TrackSettings(), device)
+    if isinstance(track, Unusable):
+        raise track
+    return track
 
 
-@cache
-def face_detector(min_face_px: float, thresholds: tuple[float, ...], device: str) -> MTCNN:
-    """facenet-pytorch's MTCNN with the weights of its package, once per process.
+def track_faces(
+    clips: Iterable[Iterable[Pixels]], settings: TrackSettings, device: str = "cpu", at_once: int = 1, readers: int = 1
+) -> Iterator[FaceTrack | Unusable]:
+    """The track of each clip, in their order; a clip that cannot be read gives the error instead.
 
     Args:
-        min_face_px: side of the smallest face in pixels of the frame that is searched.
+        clips: as `frames` of `track_face`; taken up one by one.
+        at_once: clips that are worked on side by side, their images in the same batches; changes no number.
+        readers: threads that read clips ahead.
     """
-    torch.set_num_threads(1)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return MTCNN(keep_all=True, min_face_size=min_face_px, thresholds=list(thresholds), device=torch.device(device)).eval()
+    answer = answerer(settings, device)
+    with ThreadPoolExecutor(readers) as reader:
+        yield from run_tasks((track_clip(read_ahead(frames, settings.search_interval, reader), settings) for frames in clips), answer, at_once)
 
 
-def detect_faces(detector: MTCNN, frame: NDArray[np.uint8], detect_height: int | None) -> Detections:
-    """All faces of a frame, searched at a reduced height, in pixels of the frame itself.
+def answerer(settings: TrackSettings, device: str) -> Callable[[list[Any]], list[Any]]:
+    """What answers the questions of `track_clip`."""
+    if settings.plain:
+        return partial(_detect_each, load_mtcnn(settings.min_face_px, tuple(settings.thresholds), device))
+    return partial(_answer, load_cascade(settings.min_face_px, tuple(settings.thresholds), device))
 
-    One frame per call: on one CPU thread a batch is no faster, and changes boxes by up to 0.7 pixels (non-maximum
-    suppression shifts the images of a batch apart, which rounds), so the result would depend on its size.
-    """
-    searched = shrink(frame, 1 if detect_height is None else detect_height / frame.shape[0])
-    scale = np.divide(frame.shape[1::-1], searched.shape[1::-1]).astype(np.float32)
-    boxes, probability, landmarks = _detect(detector, searched)
+
+def _answer(cascade: Cascade, questions: Sequence[Search | Look]) -> list[Any]:
+    searches = [question for question in questions if isinstance(question, Search)]
+    looks = [question for question in questions if isinstance(question, Look)]
+    squares = around(boxes_of(look.box for look in looks))
+    patches = [cut(look.frame, square[np.newaxis], O_SIDE) for look, square in zip(looks, squares)]
+    found = iter(cascade.search(searches) if searches else ())
+    seen = iter(cascade.look(np.concatenate(patches), squares).faces() if looks else ())
+    return [next(found).faces() if isinstance(question, Search) else next(seen) for question in questions]
+
+
+def _detect_each(mtcnn: MTCNN, questions: Sequence[Search]) -> list[list[Face]]:
+    return [detect_faces(mtcnn, question.frame).faces() for question in questions]
+
+
+def detect_faces(mtcnn: MTCNN, frame: Pixels) -> Detections:
+    """All faces of a frame, by facenet-pytorch's own call; its batches would shift boxes by up to 0.7 pixels."""
+    boxes, probability, landmarks = _detect(mtcnn, frame)
     if boxes is None:
         return Detections(np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32), np.empty(0, np.float32))
-    boxes, landmarks, probability = (np.asarray(field, np.float32) for field in (boxes, landmarks, probability))
-    return Detections(boxes * np.tile(scale, 2), landmarks * scale, probability)
+    return Detections(*(np.asarray(field, np.float32) for field in (boxes, landmarks, probability)))
 
 
-def _detect(detector: MTCNN, frame: NDArray[np.uint8]) -> tuple:
-    if min(frame.shape[:2]) < detector.min_face_size:
+def _detect(mtcnn: MTCNN, frame: Pixels) -> tuple:
+    if min(frame.shape[:2]) < mtcnn.min_face_size:
         return None, None, None
     try:
-        return detector.detect(frame, landmarks=True)
+        return mtcnn.detect(frame, landmarks=True)
     except (IndexError, RuntimeError, ValueError) as error:
         # facenet-pytorch leaves candidates without area out of a list but not out of the mask over it.
         if isinstance(error, IndexError) or "non-empty list" in str(error):

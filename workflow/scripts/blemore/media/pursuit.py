@@ -1,0 +1,282 @@
+"""One clip's part in the tracking of faces: when to search a frame, where to look, and who is who. The networks are asked, not called."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blemore.media.follow import (
+    MIN_OVERLAP,
+    SAME_FACE,
+    Face,
+    Person,
+    Sight,
+    add_found,
+    ambiguous,
+    around,
+    assign,
+    boxes_of,
+    choose_one,
+    matters,
+    overlap,
+    overlap_of,
+    same_face,
+    until_met,
+)
+from blemore.media.tasks import Task, together
+from blemore.media.tracks import FaceTrack, no_face
+from blemore.media.video import Unusable
+
+Pixels = NDArray[np.uint8]
+LOOKS = 2  # of O-Net at a frame
+SETTLED = 0.8  # overlap of O-Net's answer with where it looked from which looking again is of no use
+SURROUNDINGS = 1  # sides of a face that are searched around it when it is lost
+SEARCHED_SIDE = 1.5  # side that it is reduced to for that, in smallest faces
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """`media.track` of the configuration, which says what each means."""
+
+    fps: float = 30
+    stride: int = 2
+    search_interval_s: float = 0.6
+    detect_height: int | None = 240
+    min_face_px: float = 20
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    follow_probability: float = 0.9
+    max_gap_s: float = 0.5
+    smooth_s: float = 0.17
+    person: str = "prominent"
+
+    @property
+    def plain(self) -> bool:
+        """Whether facenet-pytorch's own numbers for each frame are asked for."""
+        return self.stride == 1 and self.detect_height is None
+
+    @property
+    def search_interval(self) -> int:
+        """Frames from one searched frame to the next."""
+        return 1 if self.plain else max(self.stride, round(self.search_interval_s * self.fps))
+
+    @property
+    def max_gap(self) -> int:
+        """Frames without support that are bridged."""
+        return round(self.max_gap_s * self.fps)
+
+    def sight(self, n_frames: int, size: tuple[int, int]) -> Sight:
+        """How a clip of n frames of a size is put together."""
+        smoothed = 1 if self.plain else int(self.smooth_s * self.fps) // 2 * 2 + 1
+        return Sight(n_frames, size, self.stride, self.max_gap, smoothed)
+
+
+class Search(NamedTuple):
+    """Question: which faces are in the frame? Answered by a list of `Face`."""
+
+    frame: Pixels
+    height: int | None  # pixels that it is reduced to for P- and R-Net
+
+
+class Look(NamedTuple):
+    """Question: what does O-Net see around the box? Answered by a `Face`, which may be improbable."""
+
+    frame: Pixels
+    box: NDArray[np.float32]
+
+
+def track_clip(blocks: Iterable[list[Pixels]], settings: TrackSettings) -> Task[FaceTrack | Unusable]:
+    """The task of one clip, which asks `Search` and `Look`.
+
+    Args:
+        blocks: its frames in lists of `settings.search_interval`; the last frame of each is searched, and the first of all.
+    """
+    people: list[Person] = []
+    last, index, searched = np.empty((0, 0, 3), np.uint8), -1, 0
+    try:
+        for block in blocks:
+            if index < 0:
+                (found,) = yield [Search(block[0], settings.detect_height)]
+                add_found(people, found, {}, 0)
+                last, index, searched, block = block[0], 0, 1, block[1:]
+            if block:
+                yield from _follow_people(people, Window(index, [last, *block]), settings)
+                last, index, searched = block[-1], index + len(block), searched + 1
+    except Unusable as error:
+        return error
+    if index < 0:
+        return no_face(0)
+    height, width = last.shape[:2]
+    return choose_one(people, searched, settings.sight(index + 1, (height, width)), settings.person)
+
+
+class Window:
+    """Successive frames of a clip, of which the first has been searched."""
+
+    def __init__(self, start: int, frames: Sequence[Pixels]) -> None:
+        self.start = start
+        self.end = start + len(frames) - 1
+        self.size = frames[0].shape[:2]
+        self._frames = frames
+
+    def __getitem__(self, frame: int) -> Pixels:
+        return self._frames[frame - self.start]
+
+    def halves(self) -> "tuple[Window, Window]":
+        """The window up to its middle frame, and from it on."""
+        middle = (self.end - self.start) // 2
+        return Window(self.start, self._frames[: middle + 1]), Window(self.start + middle, self._frames[middle:])
+
+
+def _follow_people(people: list[Person], window: Window, settings: TrackSettings, found: list[Face] | None = None) -> Task[None]:
+    """Adds to `people` their faces after the first frame of a window, and whoever is new.
+
+    Args:
+        found: the faces of its last frame, where it has been searched already.
+    """
+    if found is None:
+        (found,) = yield [Search(window[window.end], settings.detect_height)]
+    if window.end - window.start > 1 and ambiguous(people, found, window.end, settings.max_gap):
+        first, second = window.halves()
+        yield from _follow_people(people, first, settings)
+        yield from _follow_people(people, second, settings, found)
+        return
+    known = assign(people, found, window.end, settings.max_gap)
+    if settings.plain:
+        add_found(people, found, known, window.end)
+        return
+    leaving = [person for person in _who_matter(people, window.start, window, settings) if person not in known.values()]
+    left = yield from together([_follow(window, person.faces[window.start], range(window.start + 1, window.end + 1), settings) for person in leaving])
+    for person, path in zip(leaving, left):
+        known |= dict.fromkeys(_arrivals(path.get(window.end), found, known)[:1], person)
+    add_found(people, found, known, window.end)
+    relevant = [*_who_matter(people, window.start, window, settings), *_who_matter(people, window.end, window, settings)]
+    staying = [person for person in people if window.end in person.searched and person not in leaving]
+    bridges = yield from together([_bridge(window, person, person in relevant, settings) for person in staying])
+    for person, path in zip([*staying, *leaving], [*bridges, *left]):
+        others = [other for other in people if other is not person]
+        paths = [path, dict(reversed(path.items()))] if {window.start, window.end} <= path.keys() else [path]
+        for one in paths:
+            person.faces = until_met(one, others) | person.faces
+
+
+def _who_matter(people: Sequence[Person], frame: int, window: Window, settings: TrackSettings) -> list[Person]:
+    """Those found in a searched frame that are worth following where they come or go; in a crowd most are not."""
+    there = [person for person in people if frame in person.searched]
+    mattering = matters([person.faces[frame] for person in there], window.size, settings.person) if there else []
+    return [person for person, counts in zip(there, mattering) if counts]
+
+
+def _arrivals(arrived: Face | None, found: Sequence[Face], known: Mapping[int, Person]) -> list[int]:
+    """Indices of the faces without a person that somebody who was followed has arrived at."""
+    return [row for row, face in enumerate(found) if arrived is not None and row not in known and same_face(face, arrived)]
+
+
+def _bridge(window: Window, person: Person, thorough: bool, settings: TrackSettings) -> Task[dict[int, Face]]:
+    """A person on the way to the end of a window, where they were found; from its start, or backwards as far as they can be followed.
+
+    Args:
+        thorough: whether what O-Net does not see at once is looked into.
+    """
+    if window.start not in person.faces:
+        if not thorough:
+            return {}
+        return (yield from _follow(window, person.faces[window.end], range(window.end - 1, window.start, -1), settings))
+    known = {frame: person.faces[frame] for frame in (window.start, window.end)}
+    yield from _look_between(window, known, range(window.start + settings.stride, window.end, settings.stride), settings)
+    while thorough:
+        lost = _unsupported(window, known, settings.stride)
+        before = len(known)
+        known |= yield from _search_around(window, lost, [_on_the_way(known, frame) for frame in lost], settings)
+        if len(known) == before:
+            break
+        yield from _look_between(window, known, _unsupported(window, known, settings.stride), settings)
+    return dict(sorted(known.items()))
+
+
+def _unsupported(window: Window, known: Mapping[int, Face], stride: int) -> list[int]:
+    """The frames of a window that lie in gaps of more than a stride."""
+    gaps = [(before, after) for before, after in pairwise(sorted(known)) if after - before > stride]
+    return [frame for before, after in gaps for frame in range(before + 1, after)]
+
+
+def _look_between(window: Window, known: dict[int, Face], frames: Sequence[int], settings: TrackSettings) -> Task[None]:
+    """Adds to `known` what O-Net is sure to see in some frames between, on the way from one known box to the next.
+
+    Where the motion is large, the face is not where it is looked for: O-Net looks once more around its own answer, and around
+    what its neighbours have shown, as long as that shows more.
+    """
+    tries = dict.fromkeys(frames, 0)
+    open_frames, more = list(frames), True
+    while open_frames and more:
+        boxes = [known[frame].box if frame in known else _on_the_way(known, frame) for frame in open_frames]
+        seen = yield [Look(window[frame], box) for frame, box in zip(open_frames, boxes)]
+        sure = {frame: face for frame, face, box in zip(open_frames, seen, boxes) if _sure(face, box, settings)}
+        more = bool(sure)
+        for frame in sure:
+            tries[frame] += 1
+        settled = {frame for frame, box in zip(open_frames, boxes) if frame in sure and overlap_of(sure[frame].box, box) >= SETTLED}
+        known |= sure
+        open_frames = [frame for frame in open_frames if frame not in settled and tries[frame] < LOOKS]
+
+
+def _on_the_way(known: Mapping[int, Face], frame: int) -> NDArray[np.float32]:
+    """Where a box would be in a frame that moves evenly between the known ones."""
+    before, after = max(one for one in known if one < frame), min(one for one in known if one > frame)
+    share = np.float32((frame - before) / (after - before))
+    return (1 - share) * known[before].box + share * known[after].box
+
+
+def _sure(face: Face, box: NDArray[np.float32], settings: TrackSettings) -> bool:
+    """Whether what O-Net saw around a box is believed."""
+    return bool(face.probability >= settings.follow_probability) and overlap_of(face.box, box) >= SAME_FACE
+
+
+def _follow(window: Window, face: Face, frames: Iterable[int], settings: TrackSettings) -> Task[dict[int, Face]]:
+    """A face from frame to frame, by O-Net where it would be if it moved on; where that is not sure its surroundings are searched, until nothing is found."""
+    path: dict[int, Face] = {}
+    shift = np.zeros(4, np.float32)
+    for frame in frames:
+        box = face.box + shift
+        (seen,) = yield [Look(window[frame], box)]
+        if not _sure(seen, box, settings):
+            found = yield from _search_around(window, [frame], [box], settings)
+            if not found:
+                break
+            seen = found[frame]
+        move = seen.box - face.box
+        shift = np.tile((move[:2] + move[2:]) / 2, 2)
+        path[frame] = face = seen
+    return path
+
+
+def _search_around(window: Window, frames: Sequence[int], boxes: Sequence[NDArray[np.float32]], settings: TrackSettings) -> Task[dict[int, Face]]:
+    """In each of some frames the face that overlaps most with a box, found by a search of its surroundings."""
+    pieces = [_surroundings(window[frame], box) for frame, box in zip(frames, boxes)]
+    heights = [round(SEARCHED_SIDE * settings.min_face_px * len(piece.pixels) / piece.side) for piece in pieces]
+    answers = yield [Search(piece.pixels, height) for piece, height in zip(pieces, heights)]
+    found = {}
+    for frame, box, piece, faces in zip(frames, boxes, pieces, answers):
+        overlaps = overlap(box[np.newaxis], boxes_of(face.box + np.tile(piece.corner, 2) for face in faces))[0]
+        if len(faces) and overlaps.max() >= MIN_OVERLAP:
+            face = faces[int(overlaps.argmax())]
+            found[frame] = Face(face.box + np.tile(piece.corner, 2), face.landmarks + piece.corner, face.probability)
+    return found
+
+
+class Piece(NamedTuple):
+    """A part of a frame."""
+
+    pixels: Pixels
+    corner: NDArray[np.float32]  # (2,) x, y of its upper left pixel in the frame
+    side: float  # of the face that it surrounds
+
+
+def _surroundings(frame: Pixels, box: NDArray[np.float32]) -> Piece:
+    """A box and its own size on each side of it."""
+    (square,) = around(box[np.newaxis])
+    side = float(square[2] - square[0])
+    left, top, right, bottom = np.clip(square + SURROUNDINGS * side * np.array([-1, -1, 1, 1]), 0, None).astype(int)
+    return Piece(frame[top:bottom, left:right], np.array([left, top], np.float32), side)
