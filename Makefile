@@ -37,6 +37,7 @@ lint: .venv/installed-dev
 
 bench: .venv/installed-dev
 	python benchmarks/thresholds.py
+	python benchmarks/media.py
 
 soak: .venv/installed-dev
 	python -m pytest --numprocesses 2 --dist loadfile -m soak

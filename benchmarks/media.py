@@ -1,0 +1,153 @@
+"""The media stage against its peers: python benchmarks/media.py [faces ...] [--media FOLDER] [--device cpu|cuda]"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from facenet_pytorch import MTCNN
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from blemore.media.cascade import load_mtcnn
+from blemore.media.faces import TrackSettings, track_faces
+from blemore.media.follow import Detections, Person, Sight, add_found, assign, fill, overlap_of
+from blemore.media.tracks import FaceTrack
+from blemore.media.video import iter_video
+
+CORES, REPEATS, PEER_BATCH, FPS = 2, 3, 8, 25
+START_S = 20  # until all jobs have decoded their clips
+FACE_CASES = {"360x288": ["talkers/*.mpg"], "1920x1080": ["cases/several_faces_1080p.mp4"]}
+TARGETS = {"360x288": 12, "1920x1080": 40}
+
+Clip = list[np.ndarray]
+
+
+def faces(media: Path, device: str) -> None:
+    """Frames per second of tracking against `MTCNN().detect` on every frame, and how far the landmarks are apart; decoding is excluded."""
+    for size, patterns in FACE_CASES.items():
+        paths = sorted(path for pattern in patterns for path in media.glob(pattern))
+        clips = [decoded(path) for path in paths]
+        found, peer = detect_every_frame(clips, device)
+        ours = tracking_speed(paths, device)
+        print(f"{size}: {ours:.0f} frames/s against {peer:.1f} of MTCNN().detect, {ours / peer:.1f}x (at least {TARGETS[size]} is asked for)")
+        compare(paths, clips, found, device)
+
+
+def decoded(path: Path) -> Clip:
+    """All frames of a recording."""
+    return [frame.pixels for frame in iter_video(path, FPS)]
+
+
+def detect_every_frame(clips: Sequence[Clip], device: str) -> tuple[list[list[Detections]], float]:
+    """The faces of every frame by facenet-pytorch with its defaults, and its frames per second in the faster of its two ways."""
+    mtcnn = MTCNN(device=torch.device(device))
+    torch.set_num_threads(CORES)
+    mtcnn.detect(clips[0][0], landmarks=True)
+    started = time.perf_counter()
+    answers = [[mtcnn.detect(frame, landmarks=True) for frame in clip] for clip in clips]
+    single = sum(map(len, clips)) / (time.perf_counter() - started)
+    started, count = time.perf_counter(), 0
+    for clip in clips:
+        batch = np.stack(clip[:PEER_BATCH])
+        mtcnn.detect(batch, landmarks=True)
+        count += len(batch)
+    batched = count / (time.perf_counter() - started)
+    print(f"  MTCNN().detect on {CORES} threads: {single:.1f} frames/s one by one, {batched:.1f} in batches of {PEER_BATCH}")
+    return [[as_detections(*answer) for answer in clip] for clip in answers], max(single, batched)
+
+
+def as_detections(boxes: np.ndarray | None, probability: np.ndarray, landmarks: np.ndarray) -> Detections:
+    """What `MTCNN.detect` gives for a frame."""
+    if boxes is None:
+        return Detections(np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32), np.empty(0, np.float32))
+    return Detections(*(np.asarray(field, np.float32) for field in (boxes, landmarks, probability)))
+
+
+def tracking_speed(paths: Sequence[Path], device: str) -> float:
+    """Frames per second of two jobs side by side on the CPU, each with half of the clips (one clip: both with it); of one job on a GPU."""
+    jobs = CORES if device == "cpu" else 1
+    shares = [list(paths[job::jobs]) or list(paths) for job in range(jobs)]
+    best = 0.0
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        for _ in range(REPEATS):
+            spans = list(pool.map(track_share, shares, [device] * jobs, [time.time() + START_S] * jobs))
+            best = max(best, sum(count for count, _, _ in spans) / (max(stop for _, _, stop in spans) - min(start for _, start, _ in spans)))
+    return best
+
+
+def track_share(paths: Sequence[Path], device: str, start: float) -> tuple[int, float, float]:
+    """Tracks some clips; frames, and when it began and ended. All jobs begin at the same time, with their clips decoded."""
+    clips = [decoded(path) for path in paths]
+    settings = TrackSettings(fps=FPS)
+    list(track_faces([clips[0][:20]], settings, device))
+    time.sleep(max(0.0, start - time.time()))
+    started = time.time()
+    list(track_faces(clips, settings, device, len(clips)))
+    return sum(map(len, clips)), started, time.time()
+
+
+def compare(paths: Sequence[Path], clips: Sequence[Clip], found: Sequence[Sequence[Detections]], device: str) -> None:
+    """Prints for each clip how much of the same person's every-frame result is covered, and the mean distance of the landmarks."""
+    for path, clip, detections, track in zip(paths, clips, found, track_faces(clips, TrackSettings(fps=FPS), device)):
+        truth = same_person(detections, track, clip[0].shape[:2])
+        errors = landmark_errors(truth, track)
+        covered = np.isfinite(errors).sum() / truth.detected.sum()
+        repeated = repeatability(clip, truth, device)
+        print(
+            f"  {path.name}: {covered:.1%} of {truth.detected.sum()} frames covered, landmarks {np.nanmean(errors):.1%} of the inter-ocular distance apart"
+            f" (median {np.nanmedian(errors):.1%}); MTCNN().detect is {repeated:.1%} from itself when the frame is shifted by a pixel"
+        )
+
+
+def same_person(found: Sequence[Detections], track: FaceTrack, size: tuple[int, int]) -> FaceTrack:
+    """The every-frame result of the person that a track follows."""
+    people: list[Person] = []
+    for frame, detections in enumerate(found):
+        rows = detections.faces()
+        add_found(people, rows, assign(people, rows, frame, FPS // 2), frame)
+    person = max(people, key=lambda one: sum(overlap_of(face.box, track.boxes[frame]) > 0.2 for frame, face in one.faces.items()))
+    return fill(person, Sight(len(found), size, 1, 0, 1))
+
+
+def landmark_errors(truth: FaceTrack, track: FaceTrack) -> np.ndarray:
+    """Mean distance of the five landmarks in each frame, in inter-ocular distances of the every-frame result; NaN where one has none."""
+    eyes = np.linalg.norm(truth.landmarks[:, 0] - truth.landmarks[:, 1], axis=1)
+    return np.linalg.norm(truth.landmarks - track.landmarks, axis=2).mean(1) / eyes
+
+
+def repeatability(clip: Clip, truth: FaceTrack, device: str) -> float:
+    """Mean error of `MTCNN().detect` in some frames whose first row and column are cut off."""
+    mtcnn = load_mtcnn(20, (0.6, 0.7, 0.7), device)
+    errors = []
+    for frame in np.flatnonzero(truth.detected)[:: max(1, len(clip) // 15)]:
+        boxes, _, landmarks = mtcnn.detect(np.ascontiguousarray(clip[frame][1:, 1:]), landmarks=True)
+        if boxes is not None:
+            row = max(range(len(boxes)), key=lambda row: overlap_of(np.asarray(boxes[row], np.float32) + 1, truth.boxes[frame]))
+            apart = np.linalg.norm(np.asarray(landmarks[row], float) + 1 - truth.landmarks[frame], axis=1).mean()
+            errors.append(apart / np.linalg.norm(truth.landmarks[frame, 0] - truth.landmarks[frame, 1]))
+    return float(np.mean(errors))
+
+
+PARTS: dict[str, Callable[[Path, str], None]] = {"faces": faces}
+
+
+def main() -> None:
+    """Runs the parts that are named, all by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
+    parser.add_argument("--media", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "media", help="folder of recordings")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    arguments = parser.parse_args()
+    for part in arguments.parts or PARTS:
+        print(f"{part}:")
+        PARTS[part](arguments.media, arguments.device)
+
+
+if __name__ == "__main__":
+    main()
