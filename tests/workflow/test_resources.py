@@ -27,7 +27,7 @@ def test_more_clips_take_longer_and_a_further_attempt_asks_for_as_many_times_mor
     run = Run(tmp_path / "run", MINI)
     first, second = asked(run, 1), asked(run, 2)
     assert len(first) > 30
-    assert first["track_faces", "shard=A101"] == (2000, 15 + 3)
-    assert second["track_faces", "shard=A101"] == (4000, 2 * (15 + 3))
+    assert first["track_faces", "shard=A101"] == (3000, 15 + 3)
+    assert second["track_faces", "shard=A101"] == (6000, 2 * (15 + 3))
     assert first["gather_features", "encoder=wav2vec2"] == (600 + 2, 10 + 1)  # 0.1 MB and 0.005 minutes for each of 12 clips, rounded up
     assert all(second[job][0] > memory and second[job][1] > minutes for job, (memory, minutes) in first.items())
