@@ -28,7 +28,9 @@ rule fuse:
         mem_mb=for_clips(600, per_clip=0.1),
         runtime=for_clips(10, per_clip=0.01),
     params:
-        cfg=settings("fusion", "thresholds", "weights"),
+        cfg=settings(
+            "fusion", "average", "calibration", "resamples", "thresholds", "weights"
+        ),
         classify=settings("classify", "early_stopping", "test_prediction"),
         code=fingerprint("fuse.py", env="plain"),
         members=lambda wildcards: [list(m) for m in ENSEMBLES[wildcards.ensemble]],

@@ -23,7 +23,7 @@ OFFICIAL = ["filename", "video_id", "gender", "mix", "emotion_1", "version", "in
 COLUMNS = [*OFFICIAL, "emotion_1_salience", "emotion_2_salience", "fold", "split", "shard", "video"]
 MEMBERS = [["wav2vec2", "mlp_1024"], ["hicmae", "logistic"]]
 FOLDS = (0, 1, 2)
-CFG = {"thresholds": {"choice": "first"}, "weights": {"method": "greedy", "picks": 5, "bags": 2, "seed": 1}}
+CFG = {"resamples": {"count": 100, "seed": 1}, "thresholds": {"choice": "first"}, "weights": {"method": "greedy", "picks": 5, "bags": 2, "seed": 1}}
 
 
 class DataSet:
@@ -136,8 +136,8 @@ def test_scores_say_what_they_are(fused):
     scores = fused[0]
     assert scores["ensemble"] == "both"
     assert scores["members"] == ["wav2vec2/mlp_1024", "hicmae/logistic"]
-    assert list(scores["protocols"]) == ["nested", "paper", "pooled"]
-    assert {name: block["uses_scored_fold"] for name, block in scores["protocols"].items()} == {"nested": False, "paper": True, "pooled": True}
+    assert list(scores["protocols"]) == ["nested", "official_test", "official_validation", "paper", "pooled"]
+    assert [name for name, block in scores["protocols"].items() if not block["uses_scored_fold"]] == ["nested"]
     assert scores["protocols"]["pooled"]["folds"][0]["weights"] == scores["chosen"]["weights"]
     assert scores["baselines"]["single"]["ACC_P"] == np.unique(data_singles(), return_counts=True)[1].max() / 60
     assert scores["clips"]["scored"] == {"total": 60, "missing": {"wav2vec2/mlp_1024": 0, "hicmae/logistic": 0}, "guessed": 0}
@@ -171,7 +171,8 @@ def test_labels_of_test_clips_are_scored_and_choose_nothing(data, fused, tmp_pat
     scores, decisions, table = run_fuse(tmp_path / "out", labelled)
     assert scores["test"]["n_clips"] == 4
     assert scores["test"]["ACC_P"] == presence_accuracy(percent(table, "decision"), data.truth[61:])
-    assert {**scores, "test": None} == fused[0]
+    assert scores["official_test"]["n_clips"] == 4
+    assert {**scores, "test": None, "official_test": None} == fused[0]
     pd.testing.assert_frame_equal(decisions, fused[1])
     pd.testing.assert_frame_equal(table, fused[2])
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from blemore.data.labels import has_labels, percentages
 from blemore.data.sheet import read_checked_sheet
 from blemore.fusion.predictions import columns, mean_predictions, scored_predictions, write_table
-from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, evaluate_all, measure, trivial_baselines
+from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, certainty, evaluate_all, measure, official_test_fusion, trivial_baselines
 from blemore.job import run
 from blemore.stores import content_digest, provenance, write_json
 
@@ -25,13 +25,17 @@ def main(snakemake) -> None:
     scored = np.array([scored_predictions(folds, train) for folds, _ in stores.values()])
     predicted = np.array([mean_predictions(of_test, test["filename"]) for _, of_test in stores.values()])
 
-    data = OutOfFold(scored, percentages(train), train["fold"].to_numpy(int), train["video_id"].to_numpy(str))
+    data = OutOfFold(scored, percentages(train), train["fold"].to_numpy(int), train["video_id"].to_numpy(str), _encoders(stores))
     epochs_on_scored_fold = snakemake.params.classify["early_stopping"] == "paper"
-    evaluations, fusion = evaluate_all(data, snakemake.params.cfg, epochs_on_scored_fold)
+    settings = dict(snakemake.params.cfg)
+    resamples = settings.pop("resamples")
+    evaluations, fusion = evaluate_all(data, settings, epochs_on_scored_fold)
+    intervals, differences = certainty(evaluations, data, resamples["count"], resamples["seed"])
     fused, decisions = fusion.decide(predicted)
+    official = official_test_fusion(evaluations, len(stores)).decide(predicted)[1]
     write_table(snakemake.output.decisions, _decisions(train, data, evaluations))
     ids = {"clip": test["filename"], "video": test["video"]}
-    write_table(snakemake.output.test_decisions, pd.DataFrame(ids | columns("probability", fused) | columns("decision", decisions)))
+    write_table(snakemake.output.test_decisions, pd.DataFrame(ids | columns("probability", fused) | columns("decision", decisions) | columns("official_test", official)))
 
     counts = {"scored": _counts(list(stores), scored), "test": _counts(list(stores), predicted)}
     scores = {
@@ -39,9 +43,12 @@ def main(snakemake) -> None:
         "members": list(stores),
         "epochs_chosen_on_scored_fold": epochs_on_scored_fold,
         "protocols": {name: evaluation.block for name, evaluation in evaluations.items()},
+        "intervals": intervals,
+        "differences": differences,
         "baselines": trivial_baselines(data.truth),
         "chosen": _chosen(fusion),
         "test": _test_scores(test, decisions),
+        "official_test": _test_scores(test, official),
         "clips": counts,
         "provenance": _provenance(snakemake, stores, train, data),
     }
@@ -58,17 +65,24 @@ def _stores(snakemake, folds: list[int]) -> dict[str, tuple[dict[int, str], list
     return {member: (of_folds[member], list(of_folds[member].values())) for member in members}
 
 
+def _encoders(stores: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(member.split("/")[0] for member in stores)
+
+
 def _decisions(train: pd.DataFrame, data: OutOfFold, evaluations: dict[str, Evaluation]) -> pd.DataFrame:
-    """Per clip the truth, the probabilities fused by the nested weights, and what two protocols decide."""
-    nested, paper = evaluations["nested"], evaluations["paper"]
+    """Per clip the truth, the probabilities fused by the nested weights, and what every protocol decides: all zeros where it does not score a clip."""
     ids = {"clip": train["filename"], "fold": train["fold"], "actor": train["video_id"]}
-    outcome = columns("truth", data.truth) | columns("probability", nested.fused) | columns("nested", nested.decisions) | columns("paper", paper.decisions)
+    outcome = columns("truth", data.truth) | columns("probability", evaluations["nested"].fused)
+    for name, evaluation in evaluations.items():
+        outcome |= columns(name, evaluation.decisions)
     return pd.DataFrame(ids | outcome)
 
 
 def _chosen(fusion: Fusion) -> dict[str, Any]:
     """What the test clips are decided by, chosen on all out-of-fold predictions."""
-    return {"weights": fusion.weights.tolist(), "alpha": fusion.thresholds.alpha, "beta": fusion.thresholds.beta}
+    return {"weights": fusion.weights.tolist(), "alpha": fusion.thresholds.alpha, "beta": fusion.thresholds.beta} | (
+        {} if fusion.temperatures is None else {"temperatures": fusion.temperatures.tolist()}
+    )
 
 
 def _counts(members: list[str], probabilities: NDArray[np.float64]) -> dict[str, Any]:

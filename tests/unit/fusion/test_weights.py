@@ -206,7 +206,7 @@ def test_no_blend_and_only_blends(blends):
 
 def test_what_does_not_fit_is_refused(ensemble):
     probabilities, truth, folds, actors = ensemble
-    with pytest.raises(ValueError, match="greedy or uniform"):
+    with pytest.raises(ValueError, match="method must be greedy, uniform"):
         search_weights(probabilities, truth, folds, "best")
     with pytest.raises(ValueError, match="same clips"):
         search_weights(probabilities, truth[1:], folds, "greedy")

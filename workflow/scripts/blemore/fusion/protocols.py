@@ -1,8 +1,9 @@
-"""One ensemble, scored in three ways that differ in the clips that weights and thresholds were chosen on."""
+"""One ensemble, scored in ways that differ in the clips that weights and thresholds were chosen on."""
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 from blemore.data.labels import EMOTIONS
 from blemore.fusion.metrics import is_blend, presence_accuracy, salience_accuracy
 from blemore.fusion.postprocess import decode
-from blemore.fusion.thresholds import Thresholds, search_grid
-from blemore.fusion.weights import fuse, search_weights
+from blemore.fusion.resampling import compare, draw_actors, interval, rescore, tally
+from blemore.fusion.thresholds import Thresholds, search_thresholds
+from blemore.fusion.weights import Average, fuse, search_temperatures, search_weights, temper
 from blemore.job import BadInput
 
 MEASURES = ("ACC_P", "ACC_S", "Score")
+Calibration = Literal["none", "temperature"]
+OFFICIAL: Mapping[str, Any] = {"weights": {"method": "uniform"}, "thresholds": {"choice": "first"}}
 
 
 class OutOfFold(NamedTuple):
@@ -24,10 +28,11 @@ class OutOfFold(NamedTuple):
     truth: NDArray[np.int8]  # percent (n, 6)
     fold: NDArray[np.int64]
     actor: NDArray[np.str_]
+    encoders: tuple[str, ...] = ()  # (m,) names, which only the published weights need
 
     def of(self, clips: NDArray[np.bool_]) -> "OutOfFold":
         """The chosen clips."""
-        return OutOfFold(self.probabilities[:, clips], self.truth[clips], self.fold[clips], self.actor[clips])
+        return OutOfFold(self.probabilities[:, clips], self.truth[clips], self.fold[clips], self.actor[clips], self.encoders)
 
 
 class Fusion(NamedTuple):
@@ -35,15 +40,18 @@ class Fusion(NamedTuple):
 
     weights: NDArray[np.float64]  # (m,)
     thresholds: Thresholds
+    temperatures: NDArray[np.float64] | None = None  # (m,)
+    average: Average = "probabilities"
 
     def decide(self, probabilities: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         """Fused probabilities and decisions in percent, both (n, 6)."""
-        fused = fuse(probabilities, self.weights)
+        tempered = probabilities if self.temperatures is None else temper(probabilities, self.temperatures)
+        fused = fuse(tempered, self.weights, self.average)
         return fused, decode(fused, self.thresholds.alpha, self.thresholds.beta)
 
 
 class Evaluation(NamedTuple):
-    """A protocol's block of scores, and what it says about every clip."""
+    """A protocol's block of scores, and what it says about every clip; about a clip that it does not score all zeros."""
 
     block: dict[str, Any]
     fused: NDArray[np.float64]  # (n, 6)
@@ -51,20 +59,35 @@ class Evaluation(NamedTuple):
 
 
 def choose(data: OutOfFold, settings: Mapping[str, Any]) -> Fusion:
-    """Weights and thresholds by the labels of the given clips, all folds pooled for the thresholds.
+    """Temperatures, weights and thresholds by the labels of the given clips.
 
     Args:
-        settings: `weights` and `thresholds`, the keyword arguments of `search_weights` and `search_grid`.
+        settings: `weights` and `thresholds`, the keyword arguments of `search_weights` and `search_thresholds`; where they are
+            not the defaults, `average` as in `fuse` and `calibration`, which is none or temperature.
     """
-    weights = search_weights(data.probabilities, data.truth, data.fold, actors=data.actor.tolist(), **settings["weights"])
-    return Fusion(weights, search_grid(fuse(data.probabilities, weights), data.truth, **settings["thresholds"]))
+    return _choose(data, **settings)
+
+
+def _choose(
+    data: OutOfFold, weights: Mapping[str, Any], thresholds: Mapping[str, Any], average: Average = "probabilities", calibration: Calibration = "none"
+) -> Fusion:
+    temperatures = search_temperatures(data.probabilities, data.truth) if calibration == "temperature" else None
+    probabilities = data.probabilities if temperatures is None else temper(data.probabilities, temperatures)
+    found = search_weights(
+        probabilities, data.truth, data.fold, actors=data.actor.tolist(), encoders=data.encoders or None, average=average, **weights
+    )
+    return Fusion(found, search_thresholds(fuse(probabilities, found, average), data.truth, data.fold, **thresholds), temperatures, average)
 
 
 def evaluate_all(data: OutOfFold, settings: Mapping[str, Any], epochs_on_scored_fold: bool) -> tuple[dict[str, Evaluation], Fusion]:
     """Every protocol by its name, and the fusion chosen on all folds, which is the one for new clips.
 
-    `paper`: chosen on each scored fold itself; `pooled`: once, on all folds; both have seen the labels that they are scored on.
-    `nested`: chosen on the other folds' out-of-fold predictions, scored on the fold.
+    `paper`: weights and thresholds chosen on each scored fold itself.
+    `official_validation`: the organisers', equal weights and the thresholds chosen on each scored fold.
+    `official_test`: equal weights and the thresholds of the fold that they score best on, applied to the other folds.
+    `pooled`: chosen once, on all folds.
+    `nested`: chosen on the other folds' out-of-fold predictions, scored on the fold: the only one whose labels are new to it.
+    The organisers choose the epoch on the scored fold too; that happens where heads are trained, and all blocks say whether it did.
 
     Args:
         epochs_on_scored_fold: the heads' training was stopped by the scored fold, so no figure is free of it.
@@ -76,35 +99,67 @@ def evaluate_all(data: OutOfFold, settings: Mapping[str, Any], epochs_on_scored_
     if len(folds) < 2:
         raise BadInput(f"the sheet has only the fold {folds.tolist()}, which leaves no clips to choose weights on; give it two folds at least.")
     pooled = choose(data, settings)
-    chosen = {
+    official = [choose(data.of(data.fold == fold), OFFICIAL) for fold in folds]
+    best = int(np.argmax([fusion.thresholds.score for fusion in official]))
+    chosen: dict[str, list[Fusion | None]] = {
         "paper": [choose(data.of(data.fold == fold), settings) for fold in folds],
+        "official_validation": [*official],
+        "official_test": [None if index == best else official[best] for index in range(len(folds))],
         "pooled": [pooled] * len(folds),
         "nested": [choose(data.of(data.fold != fold), settings) for fold in folds],
     }
     uses = {name: name != "nested" or epochs_on_scored_fold for name in chosen}
-    return {name: evaluate(name, data, fusions, uses[name]) for name, fusions in chosen.items()}, pooled
+    evaluations = {name: evaluate(name, data, fusions, uses[name]) for name, fusions in chosen.items()}
+    for evaluation in evaluations.values():
+        evaluation.block["epochs_on_scored_fold"] = epochs_on_scored_fold
+    evaluations["official_test"].block["best_fold"] = int(folds[best])
+    return evaluations, pooled
 
 
-def evaluate(name: str, data: OutOfFold, fusions: list[Fusion], uses_scored_fold: bool) -> Evaluation:
-    """Each fold, in ascending order, decided by its own fusion and scored."""
+def official_test_fusion(evaluations: Mapping[str, Evaluation], members: int) -> Fusion:
+    """What the organisers decide the test clips by: equal weights, the best fold's thresholds."""
+    official = evaluations["official_validation"].block["folds"]
+    best = next(row for row in official if row["fold"] == evaluations["official_test"].block["best_fold"])
+    return Fusion(np.full(members, 1 / members), Thresholds(best["alpha"], best["beta"], *(best[measure] for measure in MEASURES)))
+
+
+def evaluate(name: str, data: OutOfFold, fusions: Sequence[Fusion | None], uses_scored_fold: bool) -> Evaluation:
+    """Each fold, in ascending order, decided by its own fusion and scored; a fold without one is left out."""
     fused, decisions = np.zeros(data.truth.shape), np.zeros(data.truth.shape, dtype=np.int8)
     rows = []
     for fold, fusion in zip(np.unique(data.fold), fusions, strict=True):
+        if fusion is None:
+            continue
         clips = data.fold == fold
         fused[clips], decisions[clips] = fusion.decide(data.probabilities[:, clips])
         found = {"alpha": fusion.thresholds.alpha, "beta": fusion.thresholds.beta, "weights": fusion.weights.tolist()}
         rows.append({"fold": int(fold), **found, **measure(decisions[clips], data.truth[clips]), "n_clips": int(clips.sum())})
     values = np.array([[row[measure] for measure in MEASURES] for row in rows])
+    spread = values.std(axis=0, ddof=1).tolist() if len(rows) > 1 else [None] * len(MEASURES)
+    scored = decisions.any(axis=1)
     block = {
         "name": name,
         "uses_scored_fold": uses_scored_fold,
         "folds": rows,
         "mean": dict(zip(MEASURES, values.mean(axis=0).tolist())),
-        "std": dict(zip(MEASURES, values.std(axis=0, ddof=1).tolist())),
-        "pooled": measure(decisions, data.truth),
-        "n_clips": len(decisions),
+        "std": dict(zip(MEASURES, spread)),
+        "pooled": measure(decisions[scored], data.truth[scored]),
+        "n_clips": int(scored.sum()),
     }
     return Evaluation(block, fused, decisions)
+
+
+def certainty(evaluations: Mapping[str, Evaluation], data: OutOfFold, resamples: int, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How certain the pooled figures are, by resampling actors: of each protocol the 95 % intervals, of each two the difference of Scores."""
+    draws = draw_actors(len(np.unique(data.actor)), resamples, seed)
+    intervals = {name: _interval(tally(one.decisions, data.truth, data.actor), draws) for name, one in evaluations.items()}
+    compared = {pair: compare(*(evaluations[name].decisions for name in pair), data.truth, data.actor, draws) for pair in combinations(evaluations, 2)}
+    return intervals, [{"first": first, "second": second, **one._asdict()} for (first, second), one in compared.items()]
+
+
+def _interval(tallies: NDArray[np.int64], draws: NDArray[np.int64]) -> dict[str, list[float]]:
+    low, high = interval(rescore(tallies, draws), draws.shape[1])
+    return {measure: [float(low[index]), float(high[index])] for index, measure in enumerate(MEASURES)}
 
 
 def measure(decisions: NDArray, truth: NDArray) -> dict[str, float]:

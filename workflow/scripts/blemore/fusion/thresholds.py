@@ -5,18 +5,19 @@ the two is allowed at all, and it predicts 50/50 if d <= beta. So each clip that
 alpha and one beta, and counting those turning points gives the score everywhere.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from blemore.data.labels import EMOTIONS
-from blemore.fusion.metrics import is_blend
-from blemore.fusion.postprocess import TwoLargest, as_probabilities, dominant, may_blend, two_largest
+from blemore.fusion.metrics import is_blend, presence_accuracy, salience_accuracy
+from blemore.fusion.postprocess import TwoLargest, as_probabilities, decode, dominant, may_blend, two_largest
 
 GRID = np.linspace(0.05, 0.95, 20)  # the official one, for alpha and for beta
 Choice = Literal["first", "plateau"]
+Strategy = Literal["pooled", "mean_of_folds", "sequential", "best_fold"]
 
 
 class Thresholds(NamedTuple):
@@ -146,6 +147,47 @@ def search_grid(probabilities: ArrayLike, truth: ArrayLike, choice: Choice = "fi
 def best_grid_score(probabilities: ArrayLike, truth: ArrayLike) -> float:
     """The best Score on the official grid: what the organisers' training stops on."""
     return search_grid(probabilities, truth).score
+
+
+def search_thresholds(
+    probabilities: ArrayLike, truth: ArrayLike, folds: ArrayLike, choice: Choice = "first", strategy: Strategy = "pooled"
+) -> Thresholds:
+    """Thresholds for new clips from the labelled ones of several folds, and what they reach on all of these.
+
+    Args:
+        probabilities: (n, 6), finite, n > 0.
+        truth: percent (n, 6).
+        folds: (n,) any labels of the folds.
+        choice: as in `search_grid`.
+        strategy: `pooled` the optimum over all clips | the paper's three (section IV-D): `mean_of_folds` the mean of the folds'
+            optima, `sequential` see `search_sequential`, `best_fold` the optimum of the fold that reaches the highest Score.
+    """
+    p, percent, fold = np.asarray(probabilities), np.asarray(truth), np.asarray(folds)
+    if strategy not in get_args(Strategy):
+        raise ValueError(f"strategy must be one of {', '.join(get_args(Strategy))}, not {strategy!r}")
+    if strategy == "pooled":
+        return search_grid(p, percent, choice)
+    if strategy == "sequential":
+        return search_sequential(p, percent)
+    optima = [search_grid(p[fold == one], percent[fold == one], choice) for one in np.unique(fold)]
+    if strategy == "best_fold":
+        best = max(optima, key=lambda optimum: optimum.score)
+        return _measured(p, percent, best.alpha, best.beta)
+    return _measured(p, percent, *np.mean([(optimum.alpha, optimum.beta) for optimum in optima], axis=0).tolist())
+
+
+def search_sequential(probabilities: ArrayLike, truth: ArrayLike) -> Thresholds:
+    """On the official grid the alpha with the highest ACC_P, then the beta with the highest ACC_S at this alpha; the smallest of equal ones."""
+    presence, salience = grid_scores(probabilities, truth)
+    alpha = int(presence[:, 0].argmax())
+    beta = int(salience[alpha].argmax())
+    return _measured(np.asarray(probabilities), np.asarray(truth), float(GRID[alpha]), float(GRID[beta]))
+
+
+def _measured(probabilities: NDArray, truth: NDArray, alpha: float, beta: float) -> Thresholds:
+    decisions = decode(probabilities, alpha, beta)
+    presence, salience = presence_accuracy(decisions, truth), salience_accuracy(decisions, truth)
+    return Thresholds(alpha, beta, presence, salience, 0.5 * presence + 0.5 * salience)
 
 
 def plateau_centre(scores: NDArray[np.float64]) -> tuple[int, int]:

@@ -1,0 +1,71 @@
+"""Out-of-fold probabilities of encoders that do not exist, on a data set of the challenge's size, where the truth is known.
+
+What an encoder says of a clip is the softmax of: its strength along the clip's label, noise that all encoders share (hard clips),
+noise of its own, and the actor's personal style, which is a preference for some emotions and a scale of all of it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blemore.data.labels import EMOTIONS
+from blemore.fusion.metrics import is_blend
+from blemore.fusion.protocols import OutOfFold
+
+FOLD_CLIPS = (522, 486, 468, 472, 508)  # of the challenge: 2,456 training clips
+FOLD_BLENDS = (280, 270, 240, 240, 296)
+FOLD_ACTORS = (9, 9, 8, 8, 9)  # 43; how they are spread over the folds is not published
+EVEN_SHARE = 1 / 3  # of the blends
+PAIRS = np.array([(first, second) for first in range(5) for second in range(first + 1, 5)])
+ENCODERS = 12
+
+
+class Population(NamedTuple):
+    """Encoders and actors to draw clips from."""
+
+    strengths: tuple[float, ...] = tuple(np.linspace(0.6, 1.1, ENCODERS).tolist())  # of the label against noise of 1, one per encoder
+    correlation: float = 0.5  # share of the noise's variance that all encoders have in common
+    style: float = 0.3  # standard deviation of an actor's preferences, and of the logarithm of the actor's scale; 0: all alike
+
+
+def simulate(population: Population, seed: int) -> OutOfFold:
+    """The training clips: 43 actors in five folds with the official counts of clips and blends; probabilities (m, 2456, 6)."""
+    rng = np.random.default_rng([seed, 0])
+    actor = np.concatenate([np.sort(np.arange(clips) % actors) + sum(FOLD_ACTORS[:fold]) for fold, (clips, actors) in enumerate(zip(FOLD_CLIPS, FOLD_ACTORS))])
+    truth = np.concatenate([draw_truth(rng, clips, blends) for clips, blends in zip(FOLD_CLIPS, FOLD_BLENDS, strict=True)])
+    return _clips(population, rng, truth, actor, np.repeat(np.arange(len(FOLD_CLIPS)), FOLD_CLIPS))
+
+
+def simulate_unseen(population: Population, seed: int, actors: int, clips_per_actor: int = 57, blend_share: float = 0.54) -> OutOfFold:
+    """Clips of other actors of the same population, all in fold 0."""
+    rng = np.random.default_rng([seed, 1])
+    clips = actors * clips_per_actor
+    truth = draw_truth(rng, clips, round(clips * blend_share))
+    return _clips(population, rng, truth, np.repeat(np.arange(actors), clips_per_actor), np.zeros(clips, dtype=np.int64))
+
+
+def draw_truth(rng: np.random.Generator, clips: int, blends: int) -> NDArray[np.int8]:
+    """Labels in percent (n, 6) in random order: as many blends, a third of them 50/50; emotions, pairs and directions equally likely."""
+    percent = np.zeros((clips, len(EMOTIONS)), dtype=np.int8)
+    percent[np.arange(blends, clips), rng.integers(len(EMOTIONS), size=clips - blends)] = 100
+    pairs = rng.permuted(PAIRS[rng.integers(len(PAIRS), size=blends)], axis=1)
+    even = rng.permutation(blends) < round(blends * EVEN_SHARE)
+    percent[np.arange(blends), pairs[:, 0]] = np.where(even, 50, 70)
+    percent[np.arange(blends), pairs[:, 1]] = np.where(even, 50, 30)
+    return rng.permutation(percent)
+
+
+def _clips(population: Population, rng: np.random.Generator, truth: NDArray[np.int8], actor: NDArray, fold: NDArray) -> OutOfFold:
+    actors, shape = actor.max() + 1, truth.shape
+    preference = population.style * rng.standard_normal((actors, len(EMOTIONS)))
+    scale = np.exp(population.style * rng.standard_normal(actors))[actor, np.newaxis]
+    shared = np.sqrt(population.correlation) * rng.standard_normal(shape)
+    signal = np.sqrt(truth / 25)  # an amplitude: the weaker emotion of a blend is two thirds of the stronger one
+    probabilities = np.empty((len(population.strengths), *shape))
+    for member, strength in enumerate(population.strengths):
+        own = np.sqrt(1 - population.correlation) * rng.standard_normal(shape)
+        logits = scale * (strength * signal + preference[actor] + shared + own)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities[member] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return OutOfFold(probabilities, truth, fold, np.char.add("A", actor.astype(str)))
