@@ -36,8 +36,9 @@ lint: .venv/installed-dev
 	snakemake --lint
 
 bench: .venv/installed-dev
-	python benchmarks/thresholds.py
+	python benchmarks/fusion.py
 	python benchmarks/media.py
+	python benchmarks/workflow.py
 
 soak: .venv/installed-dev
 	python -m pytest --numprocesses 2 --dist loadfile -m soak

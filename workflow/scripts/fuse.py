@@ -35,7 +35,9 @@ def main(snakemake) -> None:
     official = official_test_fusion(evaluations, len(stores)).decide(predicted)[1]
     write_table(snakemake.output.decisions, _decisions(train, data, evaluations))
     ids = {"clip": test["filename"], "video": test["video"]}
-    write_table(snakemake.output.test_decisions, pd.DataFrame(ids | columns("probability", fused) | columns("decision", decisions) | columns("official_test", official)))
+    write_table(
+        snakemake.output.test_decisions, pd.DataFrame(ids | columns("probability", fused) | columns("decision", decisions) | columns("official_test", official))
+    )
 
     counts = {"scored": _counts(list(stores), scored), "test": _counts(list(stores), predicted)}
     scores = {

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from unit.fusion.cases import label_row, random_probabilities, random_truth
 
 from blemore.fusion.metrics import score
-from blemore.fusion.protocols import OutOfFold, evaluate_all, measure, trivial_baselines
+from blemore.fusion.protocols import OutOfFold, certainty, evaluate_all, measure, official_test_fusion, trivial_baselines
 from blemore.fusion.thresholds import search_grid
 from blemore.job import BadInput
 
@@ -128,3 +128,26 @@ def test_trivial_baselines_of_the_official_test_counts():
 
 def test_trivial_baselines_without_a_blend():
     assert list(trivial_baselines(np.array([label_row(5, 0)], dtype=np.int8))) == ["single"]
+
+
+def test_official_test_scores_the_other_folds_with_the_best_ones_thresholds(data, evaluations):
+    official, best = evaluations["official_validation"].block["folds"], evaluations["official_test"].block["best_fold"]
+    assert max(official, key=lambda row: row["Score"])["fold"] == best
+    rows = evaluations["official_test"].block["folds"]
+    assert [row["fold"] for row in rows] == [fold for fold in range(3) if fold != best]
+    assert {(row["alpha"], row["beta"]) for row in rows} == {(official[best]["alpha"], official[best]["beta"])}
+    assert evaluations["official_test"].block["n_clips"] == (data.fold != best).sum()
+    assert official_test_fusion(evaluations, 3).thresholds.alpha == official[best]["alpha"]
+
+
+def test_certainty_names_every_protocol_and_every_pair(data, evaluations):
+    intervals, differences = certainty(evaluations, data, resamples=200, seed=1)
+    assert intervals["nested"]["Score"][0] < evaluations["nested"].block["pooled"]["Score"] < intervals["nested"]["Score"][1]
+    assert len({(row["first"], row["second"]) for row in differences}) == 10
+    assert certainty(evaluations, data, resamples=200, seed=1) == (intervals, differences)
+
+
+def test_temperatures_and_logarithms_are_chosen_with_the_rest(data):
+    chosen = evaluate_all(data, SETTINGS | {"average": "log_probabilities", "calibration": "temperature"}, False)[1]
+    assert chosen.temperatures.shape == (3,)
+    assert chosen.average == "log_probabilities"

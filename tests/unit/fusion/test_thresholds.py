@@ -6,7 +6,7 @@ from unit.fusion.slow import slow_grid, slow_optimum
 
 from blemore.fusion.metrics import presence_accuracy, salience_accuracy, score
 from blemore.fusion.postprocess import decode
-from blemore.fusion.thresholds import GRID, best_grid_score, best_prefix_sums, grid_scores, plateau_centre, search_exact, search_grid
+from blemore.fusion.thresholds import GRID, best_grid_score, best_prefix_sums, grid_scores, plateau_centre, search_exact, search_grid, search_thresholds
 
 ANCHOR = np.array(
     [[0.7, 0.1, 0.05, 0.03, 0.02, 0.1], [0.2, 0.6, 0.05, 0.03, 0.02, 0.1], [0.1, 0.1, 0.6, 0.05, 0.05, 0.1], [0, 0, 0, 0, 0.4, 0.6], [0.9, 0, 0, 0, 0, 0.1]]
@@ -165,3 +165,29 @@ def test_shapes_that_do_not_fit_are_refused(search):
         search(ANCHOR, ANCHOR_TRUTH[:4])
     with pytest.raises(ValueError, match="at least one"):
         search(ANCHOR[:0], ANCHOR_TRUTH[:0])
+
+
+def test_the_papers_three_ways_from_the_folds_optima():
+    for probabilities, truth in cases(100, 6, clips=60):
+        folds = np.arange(len(truth)) % 3
+        optima = [search_grid(probabilities[folds == fold], truth[folds == fold]) for fold in np.unique(folds)]
+        mean, best = (search_thresholds(probabilities, truth, folds, strategy=strategy) for strategy in ("mean_of_folds", "best_fold"))
+        assert (mean.alpha, mean.beta) == pytest.approx(tuple(np.mean([(one.alpha, one.beta) for one in optima], axis=0)))
+        assert (best.alpha, best.beta) == max(((one.score, -index), one.alpha, one.beta) for index, one in enumerate(optima))[1:]
+        assert search_thresholds(probabilities, truth, folds) == search_grid(probabilities, truth)
+        for found in (mean, best):
+            assert found.score == score(decode(probabilities, found.alpha, found.beta), truth)
+
+
+def test_sequential_search_as_the_surface_of_the_second_implementation():
+    for probabilities, truth in cases(10, 7, clips=8):
+        surface_of = slow_grid(probabilities, truth)
+        alpha = int(surface_of[:, 0, 0].argmax())
+        beta = int(surface_of[alpha, :, 1].argmax())
+        found = search_thresholds(probabilities, truth, np.zeros(len(truth)), strategy="sequential")
+        assert (found.alpha, found.beta, found.score) == (GRID[alpha], GRID[beta], surface_of[alpha, beta, 2])
+
+
+def test_an_unknown_strategy_is_refused():
+    with pytest.raises(ValueError, match="strategy must be one of"):
+        search_thresholds(ANCHOR, ANCHOR_TRUTH, np.zeros(5), strategy="last")

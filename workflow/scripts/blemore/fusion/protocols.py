@@ -73,9 +73,7 @@ def _choose(
 ) -> Fusion:
     temperatures = search_temperatures(data.probabilities, data.truth) if calibration == "temperature" else None
     probabilities = data.probabilities if temperatures is None else temper(data.probabilities, temperatures)
-    found = search_weights(
-        probabilities, data.truth, data.fold, actors=data.actor.tolist(), encoders=data.encoders or None, average=average, **weights
-    )
+    found = search_weights(probabilities, data.truth, data.fold, actors=data.actor.tolist(), encoders=data.encoders or None, average=average, **weights)
     return Fusion(found, search_thresholds(fuse(probabilities, found, average), data.truth, data.fold, **thresholds), temperatures, average)
 
 

@@ -71,7 +71,7 @@ def compare(first: NDArray, second: NDArray, truth: NDArray, actor: NDArray, dra
     Args:
         draws: of all actors in `actor`, see `draw_actors`; the same for all comparisons that shall stand beside each other.
     """
-    both = (first.any(axis=1) & second.any(axis=1))[:, np.newaxis]
+    both = np.asarray(first.any(axis=1) & second.any(axis=1))[:, np.newaxis]
     tallies = [tally(decisions * both, truth, actor) for decisions in (first, second)]
     once = np.ones((1, draws.shape[1]), dtype=np.int64)
     here, *resampled = (np.subtract(*(rescore(one, rows)[:, 2] for one in tallies)) for rows in (once, draws))

@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blemore.data.labels import EMOTIONS
-from blemore.fusion.metrics import is_blend
+from blemore.fusion.metrics import score
+from blemore.fusion.postprocess import decode
 from blemore.fusion.protocols import OutOfFold
+from blemore.fusion.thresholds import search_grid
+from blemore.fusion.weights import fuse
 
 FOLD_CLIPS = (522, 486, 468, 472, 508)  # of the challenge: 2,456 training clips
 FOLD_BLENDS = (280, 270, 240, 240, 296)
@@ -69,3 +72,23 @@ def _clips(population: Population, rng: np.random.Generator, truth: NDArray[np.i
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities[member] = exponentials / exponentials.sum(axis=1, keepdims=True)
     return OutOfFold(probabilities, truth, fold, np.char.add("A", actor.astype(str)))
+
+
+def simulated_differences(population: Population, fewer: int, clips: int, actors: int, sets: int, seed: int) -> NDArray[np.float64]:
+    """Score of all encoders less that of the `fewer` first ones, fused with equal weights, on each of some simulated test sets; (sets,).
+
+    Thresholds come from one simulated training set, so all that varies is who and what is in the test set.
+    """
+    train = simulate(population, seed)
+    systems = []
+    for members in (len(population.strengths), fewer):
+        weights = (np.arange(len(population.strengths)) < members) / members
+        systems.append((weights, search_grid(fuse(train.probabilities, weights), train.truth)))
+    per_actor = -(-clips // actors)
+    differences = []
+    for number in range(sets):
+        test = simulate_unseen(population, seed + 1 + number, actors, per_actor)
+        test = test.of(np.random.default_rng([seed, number]).permutation(len(test.truth)) < clips)
+        scores = [score(decode(fuse(test.probabilities, weights), found.alpha, found.beta), test.truth) for weights, found in systems]
+        differences.append(scores[0] - scores[1])
+    return np.array(differences)

@@ -149,9 +149,7 @@ def best_grid_score(probabilities: ArrayLike, truth: ArrayLike) -> float:
     return search_grid(probabilities, truth).score
 
 
-def search_thresholds(
-    probabilities: ArrayLike, truth: ArrayLike, folds: ArrayLike, choice: Choice = "first", strategy: Strategy = "pooled"
-) -> Thresholds:
+def search_thresholds(probabilities: ArrayLike, truth: ArrayLike, folds: ArrayLike, choice: Choice = "first", strategy: Strategy = "pooled") -> Thresholds:
     """Thresholds for new clips from the labelled ones of several folds, and what they reach on all of these.
 
     Args:
