@@ -86,7 +86,8 @@ def main() -> None:
     for name in outcomes[0].says:
         print(f"{name:>20} says {np.mean([one.says[name] for one in outcomes]):.4f}, bias {with_error(np.array([one.says[name] for one in outcomes]) - truth)}")
     print(
-        f"95 % intervals of the nested Score: coverage {np.mean([one.covered for one in outcomes]):.3f}, mean width {np.mean([one.width for one in outcomes]):.4f}"
+        f"95 % intervals of the nested Score: coverage {np.mean([one.covered for one in outcomes]):.3f}, "
+        f"mean width {np.mean([one.width for one in outcomes]):.4f}"
     )
     for name in DECODERS:
         says, reached = np.array([one.decoders[name] for one in outcomes]).T

@@ -151,7 +151,10 @@ def certainty(evaluations: Mapping[str, Evaluation], data: OutOfFold, resamples:
     """How certain the pooled figures are, by resampling actors: of each protocol the 95 % intervals, of each two the difference of Scores."""
     draws = draw_actors(len(np.unique(data.actor)), resamples, seed)
     intervals = {name: _interval(tally(one.decisions, data.truth, data.actor), draws) for name, one in evaluations.items()}
-    compared = {pair: compare(*(evaluations[name].decisions for name in pair), data.truth, data.actor, draws) for pair in combinations(evaluations, 2)}
+    compared = {
+        (first, second): compare(evaluations[first].decisions, evaluations[second].decisions, data.truth, data.actor, draws)
+        for first, second in combinations(evaluations, 2)
+    }
     return intervals, [{"first": first, "second": second, **one._asdict()} for (first, second), one in compared.items()]
 
 

@@ -111,7 +111,7 @@ def search_temperatures(probabilities: ArrayLike, truth: ArrayLike) -> NDArray[n
         truth: percent (n, 6).
     """
     p, target = np.asarray(probabilities, dtype=np.float64), np.asarray(truth) / 100
-    return np.array([_temperature(encoder[known], target[known]) for encoder, known in zip(p, np.isfinite(p).all(axis=2), strict=True)])
+    return np.array([_temperature(encoder[known], target[known]) for encoder, known in zip(p, np.asarray(np.isfinite(p).all(axis=2)), strict=True)])
 
 
 def _temperature(p: NDArray[np.float64], target: NDArray[np.float64]) -> float:
