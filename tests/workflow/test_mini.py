@@ -2,6 +2,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -271,3 +273,13 @@ def test_a_wrong_setting_is_one_sentence_before_any_job(mini_folder, tmp_path, c
     assert "Traceback" not in said
     assert "common.smk" not in said
     assert "rule " not in said.split(sentence)[0]
+
+
+def test_every_script_reads_exactly_the_settings_that_its_rule_declares(mini):
+    """A setting that is read and not declared is a KeyError in any run; one that is declared and not read makes results stale for nothing."""
+    command = [sys.executable, str(REPOSITORY / "tests" / "workflow" / "reads.py"), "overlay.yaml"]
+    done = subprocess.run(command, cwd=mini.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert {rule for rule, left in found.items() if not left} == set(found)
+    assert len(found) >= 13

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from workflow.conftest import MINI
 from workflow.runs import REPOSITORY, Run, rules
 from workflow.test_mini import merged, overlay
@@ -13,6 +14,8 @@ from workflow.test_mini import merged, overlay
 pytestmark = pytest.mark.workflow
 AFTER_HEADS = {"fuse", "write_submission", "report"}
 AFTER_FEATURES = {"train_head"} | AFTER_HEADS
+PER_SHARD = ("track_faces", "crop_faces", "sample_body_frames", "extract_audio", "cut_clips", "embed_wav2vec2")
+SHARDS = ("A101", "A102", "A103", "bucket_00")
 FACES = {"track_faces", "crop_faces", "sample_body_frames"}
 TABLE = [
     ({"media": {"track": {"max_gap_s": 0.4}}}, FACES),
@@ -29,7 +32,11 @@ TABLE = [
     ({"classify": {"seeds": [2]}}, AFTER_FEATURES),
     ({"classify": {"heads": {"mlp_1024": {"epochs": 9}}}}, AFTER_FEATURES),
     ({"fusion": {"weights": {"picks": 4}}}, AFTER_HEADS),
+    ({"fusion": {"weights": {"step": 0.2}}}, AFTER_HEADS),
     ({"fusion": {"thresholds": {"choice": "plateau"}}}, AFTER_HEADS),
+    ({"fusion": {"average": "log_probabilities"}}, AFTER_HEADS),
+    ({"fusion": {"calibration": "temperature"}}, AFTER_HEADS),
+    ({"fusion": {"resamples": 99}}, AFTER_HEADS),
     ({"runtime": {"device": "cpu"}}, set()),
     ({"runtime": {"clips_at_once": 2}}, set()),
     ({"runtime": {"weights": "elsewhere"}}, set()),
@@ -40,7 +47,14 @@ TABLE = [
 def test_a_setting_makes_stale_what_the_table_says(mini_folder, tmp_path, changes, expected):
     run = Run(tmp_path / "overlay", overlay(**changes))
     run.folder = _linked(mini_folder, tmp_path, run)
-    assert rules(run.stale("all", "media")) == expected
+    planned = run.stale("all", "media")
+    assert rules(planned) == expected
+    assert extraction(planned) == {(rule, shard) for rule in expected & set(PER_SHARD) for shard in SHARDS}
+
+
+def extraction(jobs):
+    """Rule and shard of every job that works on one shard."""
+    return {(job.rule, job.wildcards.rsplit("shard=", 1)[1]) for job in jobs if "shard=" in job.wildcards}
 
 
 def _linked(mini_folder, tmp_path, run):
@@ -97,14 +111,6 @@ def test_a_changed_row_changes_no_extraction(mini):
     assert rules(mini.stale("all", "media")) == {"check_sheet"} | AFTER_FEATURES
 
 
-def extraction(jobs):
-    """Rule and shard of every job that works on one shard."""
-    return {(job.rule, job.wildcards.rsplit("shard=", 1)[1]) for job in jobs if "shard=" in job.wildcards}
-
-
-PER_SHARD = ("track_faces", "crop_faces", "sample_body_frames", "extract_audio", "cut_clips", "embed_wav2vec2")
-
-
 def test_a_replaced_video_makes_only_its_shard_stale(mini):
     video = mini.folder.parent / "data" / "part_02" / "A102_disg_int1_ver1.mov"
     video.write_bytes(video.read_bytes() + b"\0")
@@ -121,6 +127,48 @@ def test_one_more_clip_makes_only_its_shard_stale(mini):
     assert extraction(mini.stale("all", "media")) == {(rule, "A102") for rule in PER_SHARD}
 
 
+def test_a_removed_clip_makes_only_its_shard_stale(mini):
+    sheet = mini.folder.parent / "data" / "train_metadata.csv"
+    kept = [line for line in sheet.read_text().splitlines() if not line.startswith("A102_disg_int1_ver1,")]
+    sheet.write_text("\n".join(kept) + "\n")
+    planned = mini.stale("all", "media")
+    assert extraction(planned) == {(rule, "A102") for rule in PER_SHARD}
+    # Provided features are one store of all clips, so the clip leaves that too.
+    assert rules(planned) == {"check_sheet", "gather_features", "import_provided", *PER_SHARD} | AFTER_FEATURES
+
+
+def test_a_replaced_file_of_provided_features_makes_only_its_encoder_stale(mini):
+    file = next((mini.folder.parent / "data" / "pre_extracted_train_data").rglob("*.npy"))
+    file.write_bytes(file.read_bytes() + b"\0")
+    planned = mini.stale("all", "media")
+    assert rules(planned) == {"import_provided"} | AFTER_FEATURES
+    assert {job.wildcards.split(",")[0] for job in planned if job.rule in ("import_provided", "train_head")} == {"encoder=imagebind"}
+
+
+def test_a_second_folder_of_provided_features_leaves_the_first_alone(mini):
+    second = {"encoders": [*MINI["encoders"], "second"], "features": {"second": {"kind": "provided", **_folders_of_imagebind()}}}
+    mini.configure(overlay(**second))
+    planned = mini.stale("all", "media")
+    assert rules(planned) == {"import_provided"} | AFTER_FEATURES
+    assert {job.wildcards.split(",")[0] for job in planned if job.rule in ("import_provided", "train_head")} == {"encoder=second"}
+    assert {job.wildcards for job in planned if job.rule == "fuse"} == {"ensemble=second", "ensemble=all"}
+
+
+def _folders_of_imagebind():
+    imagebind = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["features"]["imagebind"]
+    return {part: imagebind[part] for part in ("train", "test")}
+
+
+def test_using_conda_or_not_makes_nothing_stale(mini):
+    """The stand-in only answers which conda this is; a dry-run makes no environment."""
+    assert rules(mini.stale("all", "media", "--use-conda", PATH=f"{REPOSITORY}/tests/conda:{os.environ['PATH']}")) == set()
+
+
+def test_a_checkout_made_again_makes_nothing_stale(mini, checkout):
+    """Its files are all newer than the results, and lie elsewhere."""
+    assert rules(Run(mini.folder, MINI, checkout / "Snakefile").stale("all", "media")) == set()
+
+
 def test_copies_with_new_times_in_the_same_place_make_nothing_stale(mini):
     for video in (mini.folder.parent / "data").rglob("*.mov"):
         content = video.read_bytes()
@@ -129,12 +177,22 @@ def test_copies_with_new_times_in_the_same_place_make_nothing_stale(mini):
     assert rules(mini.stale("all", "media")) == set()
 
 
-def test_an_edit_of_a_module_makes_stale_the_rules_that_import_it(mini, tmp_path):
-    checkout = tmp_path / "checkout"
-    shutil.copytree(REPOSITORY, checkout, ignore=shutil.ignore_patterns(".git", ".venv", "run", "data", ".snakemake", ".*_cache", "__pycache__"))
-    shutil.copytree(REPOSITORY / "workflow/scripts/blemore/data", checkout / "workflow/scripts/blemore/data", dirs_exist_ok=True)
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the code, written just now."""
+    folder = tmp_path / "checkout"
+    for part in ("Snakefile", "config.yaml", "rules", "envs", "workflow", "profiles"):
+        source = REPOSITORY / part
+        folder.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(source, folder / part)
+    return folder
+
+
+def test_an_edit_of_a_module_makes_stale_the_rules_that_import_it(mini, checkout):
     run = Run(mini.folder, MINI, checkout / "Snakefile")
-    assert rules(run.stale("all", "media")) == set()
     module = checkout / "workflow/scripts/blemore/features/wav2vec2.py"
     module.write_text("# A comment.\n" + module.read_text())
     assert rules(run.stale("all", "media")) == set()
@@ -142,6 +200,23 @@ def test_an_edit_of_a_module_makes_stale_the_rules_that_import_it(mini, tmp_path
     jobs = run.stale("all", "media")
     assert {job.rule for job in jobs if "Params have changed" in job.reason} == {"embed_wav2vec2"}
     assert rules(jobs) == {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES
+
+
+@pytest.mark.parametrize(
+    ("module", "importers"),
+    [
+        ("media/align.py", {"crop_faces"}),
+        ("media/images.py", {"track_faces", "crop_faces", "sample_body_frames"}),
+        ("fusion/thresholds.py", {"fuse", "train_head"}),
+        ("fusion/submission.py", {"write_submission"}),
+        ("report/tables.py", {"report"}),
+    ],
+)
+def test_the_reason_is_params_for_exactly_the_importers(mini, checkout, module, importers):
+    path = checkout / "workflow/scripts/blemore" / module
+    path.write_text(path.read_text() + "\nADDED = 1\n")
+    jobs = Run(mini.folder, MINI, checkout / "Snakefile").stale("all", "media")
+    assert {job.rule for job in jobs if "Params have changed" in job.reason} == importers
 
 
 def test_merging_is_recursive():
