@@ -33,6 +33,10 @@ class Watched(dict):
         self.read.update(super().keys())
         return super().keys()
 
+    @property
+    def left(self) -> set[str]:
+        return set(dict.keys(self)) - self.read
+
     items = values = get = __iter__ = None  # no script needs them, and the watch would miss them
 
 
@@ -50,14 +54,14 @@ def one_job_of_each_rule(overlay: Path) -> Iterator[Any]:
 def unread(job: Any) -> list[str]:
     """`param.setting` of all that the script of the job was given and left."""
     script = importlib.import_module(Path(job.rule.script).stem)
-    params = {name: Watched(value) if name not in IDENTITIES else value for name, value in job.params.items()}
+    params = {name: Watched(value) if isinstance(value, dict) and name not in IDENTITIES else value for name, value in job.params.items()}
     if hasattr(script, "provenance"):
         # What a store records of its settings is no use of them.
         script.provenance = _recording_plain(script.provenance, job.params)
     for output in job.output:
         shutil.rmtree(output) if Path(output).is_dir() else Path(output).unlink()
-    script.main(SimpleNamespace(input=job.input, output=job.output, wildcards=job.wildcards, rule=job.rule.name, log=job.log, params=SimpleNamespace(**params)))
-    return [f"{name}.{setting}" for name, block in params.items() if name not in IDENTITIES for setting in sorted(block.read ^ set(dict(block)))]
+    script.main(SimpleNamespace(input=job.input, output=job.output, wildcards=job.wildcards, threads=job.threads, params=SimpleNamespace(**params)))
+    return [f"{name}.{setting}" for name, block in params.items() if isinstance(block, Watched) for setting in sorted(block.left)]
 
 
 def _recording_plain(provenance: Any, params: Any) -> Any:
