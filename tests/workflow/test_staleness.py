@@ -200,6 +200,8 @@ def test_an_edit_of_a_module_makes_stale_the_rules_that_import_it(mini, checkout
     jobs = run.stale("all", "media")
     assert {job.rule for job in jobs if "Params have changed" in job.reason} == {"embed_wav2vec2"}
     assert rules(jobs) == {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES
+    run.snakemake("--touch", "all", "media")
+    assert rules(run.stale("all", "media")) == set()
 
 
 @pytest.mark.parametrize(
