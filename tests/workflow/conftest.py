@@ -39,6 +39,17 @@ def make_mini(folder: Path) -> None:
 
 
 @pytest.fixture
+def demo(tmp_path) -> Run:
+    """The demo with its data, not run yet; its Score is checked as `make demo` does."""
+    subprocess.run([sys.executable, str(REPOSITORY / "demo" / "generate.py"), "--output", str(tmp_path / "data")], check=True, capture_output=True)
+    return Run(tmp_path / "run", yaml.safe_load((REPOSITORY / "demo" / "config.yaml").read_text()))
+
+
+def check_demo_score(run: Run) -> None:
+    subprocess.run([sys.executable, str(REPOSITORY / "demo" / "check_score.py"), str(run.folder / "results/fusion/all/scores.json")], check=True)
+
+
+@pytest.fixture
 def mini(mini_folder, tmp_path) -> Run:
     """A copy of the finished run that a test may change; times and Snakemake's records come along."""
     shutil.copytree(mini_folder, tmp_path / "mini", dirs_exist_ok=True)

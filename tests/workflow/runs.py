@@ -11,6 +11,7 @@ from typing import NamedTuple
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+LIMIT_S = 1800  # a run that takes longer hangs
 TINY_HEAD = {"learning_rate": 0.005, "batch_size": 16, "epochs": 15, "patience": 5, "hidden": [16]}
 
 
@@ -41,7 +42,7 @@ class Run:
         command += [] if cores is None else ["--cores", str(cores)]
         command += [*arguments, "--configfile", *self.overlays, str(self.folder / "overlay.yaml")]
         done = subprocess.run(
-            command, env=os.environ | {"COLUMNS": "200"} | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
+            command, env=os.environ | {"COLUMNS": "200"} | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S
         )
         assert expect is None or done.returncode == expect, done.stdout
         return done.stdout

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from unit.test_environments import environment, rule_scripts
-from workflow.conftest import MINI
+from workflow.conftest import MINI, check_demo_score
 from workflow.runs import REPOSITORY, Run
 
 from blemore.settings import SCRIPTS
@@ -83,3 +83,10 @@ def test_a_rule_fails_where_its_environment_lacks_what_it_imports(snakemake_alon
     run = Run(tmp_path / "run", MINI, checkout / "Snakefile")
     run.launcher = snakemake_alone
     assert "ModuleNotFoundError: No module named 'pandas'" in run.snakemake("results/data/sheet.csv", "--use-conda", expect=1, **PINNED)
+
+
+@pytest.mark.soak
+def test_the_demo_runs_with_conda(snakemake_alone, demo):
+    demo.launcher = snakemake_alone
+    demo.snakemake("all", "media", "--use-conda", **PINNED)
+    check_demo_score(demo)

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from workflow.conftest import MINI
+from workflow.conftest import MINI, check_demo_score
 from workflow.runs import REPOSITORY, Run
 
 pytestmark = pytest.mark.workflow
@@ -70,3 +70,10 @@ def test_weights_are_fetched_where_snakemake_runs_and_every_job_finds_the_hub_sw
 def test_nothing_of_the_cluster_is_left(cluster):
     commands = [path.read_text().strip() for path in Path("/proc").glob("[0-9]*/comm")]
     assert not {"slurmctld", "slurmd", "munged"} & set(commands)
+
+
+@pytest.mark.soak
+def test_the_demo_runs_on_slurm(slurm, demo):
+    demo.launcher = (*slurm, *Run.launcher)
+    demo.snakemake(*ON_SLURM, "all", "media", cores=None)
+    check_demo_score(demo)
