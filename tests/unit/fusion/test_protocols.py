@@ -76,7 +76,7 @@ def test_tuning_on_what_is_scored_says_more():
 
 @pytest.mark.parametrize("name", ["paper", "official_validation", "pooled", "nested"])
 def test_block_by_recomputing_it(data, evaluations, name):
-    block, _, decisions = evaluations[name]
+    block, _, decisions, _ = evaluations[name]
     by_fold = [score(decisions[data.fold == fold], data.truth[data.fold == fold]) for fold in range(3)]
     assert [row["Score"] for row in block["folds"]] == by_fold
     assert block["mean"]["Score"] == pytest.approx(sum(by_fold) / 3)

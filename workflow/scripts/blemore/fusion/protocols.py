@@ -56,6 +56,7 @@ class Evaluation(NamedTuple):
     block: dict[str, Any]
     fused: NDArray[np.float64]  # (n, 6)
     decisions: NDArray[np.int8]  # percent (n, 6)
+    fusions: tuple[Fusion | None, ...]  # of each fold, in ascending order
 
 
 def choose(data: OutOfFold, settings: Mapping[str, Any]) -> Fusion:
@@ -144,13 +145,13 @@ def evaluate(name: str, data: OutOfFold, fusions: Sequence[Fusion | None], uses_
         "pooled": measure(decisions[scored], data.truth[scored]),
         "n_clips": int(scored.sum()),
     }
-    return Evaluation(block, fused, decisions)
+    return Evaluation(block, fused, decisions, tuple(fusions))
 
 
 def certainty(evaluations: Mapping[str, Evaluation], data: OutOfFold, resamples: int, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """How certain the pooled figures are, by resampling actors: of each protocol the 95 % intervals, of each two the difference of Scores."""
     draws = draw_actors(len(np.unique(data.actor)), resamples, seed)
-    intervals = {name: _interval(tally(one.decisions, data.truth, data.actor), draws) for name, one in evaluations.items()}
+    intervals = {name: interval_of(one.decisions, data, draws) for name, one in evaluations.items()}
     compared = {
         (first, second): compare(evaluations[first].decisions, evaluations[second].decisions, data.truth, data.actor, draws)
         for first, second in combinations(evaluations, 2)
@@ -158,8 +159,9 @@ def certainty(evaluations: Mapping[str, Evaluation], data: OutOfFold, resamples:
     return intervals, [{"first": first, "second": second, **one._asdict()} for (first, second), one in compared.items()]
 
 
-def _interval(tallies: NDArray[np.int64], draws: NDArray[np.int64]) -> dict[str, list[float]]:
-    low, high = interval(rescore(tallies, draws), draws.shape[1])
+def interval_of(decisions: NDArray, data: OutOfFold, draws: NDArray[np.int64]) -> dict[str, list[float]]:
+    """The 95 % interval, low and high, of each measure of decisions in percent (n, 6), by resamples of the actors."""
+    low, high = interval(rescore(tally(decisions, data.truth, data.actor), draws), draws.shape[1])
     return {measure: [float(low[index]), float(high[index])] for index, measure in enumerate(MEASURES)}
 
 
