@@ -228,6 +228,7 @@ def _decide(data: OutOfFold, protocol: str, evaluation: Evaluation, thresholds: 
     keys = [(decoder, centred) for centred in (False, True) for decoder in DECODERS]
     decisions = {key: np.zeros(data.truth.shape, dtype=np.int8) for key in keys}
     for fold, fusion in zip(np.unique(data.fold), evaluation.fusions, strict=True):
+        assert fusion is not None, f"{protocol} scores every fold"
         scored = data.fold == fold
         known = {"paper": scored, "pooled": np.ones_like(scored), "nested": ~scored}[protocol]
         fused = fusion.decide(data.probabilities)[0]

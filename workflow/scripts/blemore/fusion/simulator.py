@@ -48,6 +48,11 @@ def simulate_unseen(population: Population, seed: int, actors: int, clips_per_ac
     return _clips(population, rng, truth, np.repeat(np.arange(actors), clips_per_actor), np.zeros(clips, dtype=np.int64))
 
 
+def simulate_like(population: Population, rng: np.random.Generator, truth: NDArray[np.int8], actor: NDArray, fold: NDArray) -> OutOfFold:
+    """Probabilities (m, n, 6) for the labels, actors and folds of a real sheet."""
+    return _clips(population, rng, truth, np.unique(actor, return_inverse=True)[1], fold)
+
+
 def draw_truth(rng: np.random.Generator, clips: int, blends: int) -> NDArray[np.int8]:
     """Labels in percent (n, 6) in random order: as many blends, a third of them 50/50; emotions, pairs and directions equally likely."""
     percent = np.zeros((clips, len(EMOTIONS)), dtype=np.int8)
