@@ -144,6 +144,18 @@ def test_scores_say_what_they_are(fused):
     assert set(scores["provenance"]["inputs"]) == {f"{'/'.join(member)}/fold{fold}" for member in MEMBERS for fold in FOLDS}
 
 
+def test_the_analysis_agrees_with_the_protocols(fused):
+    scores = fused[0]
+    nested = scores["protocols"]["nested"]["pooled"]["Score"]
+    plain = [row for row in scores["decoders"] if (row["decoder"], row["actor_centred"], row["protocol"]) == ("thresholds", False, "nested")]
+    assert [row["Score"] for row in plain] == [nested]
+    assert [row["Score"] + row["adds"]["difference"] for row in scores["left_out"]] == pytest.approx([nested] * 2)
+    assert [row["member"] for row in scores["left_out"]] == scores["members"]
+    assert sum(row["n_clips"] for row in scores["groups"] if row["kind"] == "actor") == 60
+    assert scores["sensitivity"]["folds"] == list(FOLDS)
+    assert scores["fine_tuned_share"] == 0
+
+
 def data_singles():
     truth = random_truth(np.random.default_rng(0), 65)[:60]
     return truth[truth.max(axis=1) == 100].argmax(axis=1)

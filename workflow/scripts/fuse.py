@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 
 from blemore.data.labels import has_labels, percentages
 from blemore.data.sheet import read_checked_sheet
+from blemore.fusion.breakdown import fine_tuned_share, leave_one_out, score_groups
+from blemore.fusion.decode import evaluate_decoders
 from blemore.fusion.predictions import columns, mean_predictions, scored_predictions, write_table
 from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, certainty, evaluate_all, measure, official_test_fusion, trivial_baselines
+from blemore.fusion.resampling import draw_actors
+from blemore.fusion.sensitivity import analyse
 from blemore.job import run
 from blemore.stores import content_digest, provenance, write_json
 
@@ -47,6 +51,7 @@ def main(snakemake) -> None:
         "protocols": {name: evaluation.block for name, evaluation in evaluations.items()},
         "intervals": intervals,
         "differences": differences,
+        **_analysis(train, data, list(stores), evaluations, fusion, settings["thresholds"], resamples),
         "baselines": trivial_baselines(data.truth),
         "chosen": _chosen(fusion),
         "test": _test_scores(test, decisions),
@@ -65,6 +70,26 @@ def _stores(snakemake, folds: list[int]) -> dict[str, tuple[dict[int, str], list
     if snakemake.params.classify["test_prediction"] == "retrained":
         return {member: (of_folds[member], [store]) for member, store in zip(members, snakemake.input.retrained, strict=True)}
     return {member: (of_folds[member], list(of_folds[member].values())) for member in members}
+
+
+def _analysis(
+    train: pd.DataFrame,
+    data: OutOfFold,
+    members: list[str],
+    evaluations: dict[str, Evaluation],
+    fusion: Fusion,
+    thresholds: dict[str, Any],
+    resamples: dict[str, int],
+) -> dict[str, Any]:
+    """What does without thresholds, what thresholds depend on, who fails, and what each member adds."""
+    nested, draws = evaluations["nested"], draw_actors(len(np.unique(data.actor)), resamples["count"], resamples["seed"])
+    return {
+        "decoders": evaluate_decoders(data, evaluations, thresholds, draws),
+        "sensitivity": analyse(fusion.decide(data.probabilities)[0], data.truth, data.fold, data.actor, resamples["count"], resamples["seed"]),
+        "groups": score_groups(nested.decisions, data, train, draws),
+        "left_out": leave_one_out(data, members, nested, thresholds, draws),
+        "fine_tuned_share": fine_tuned_share(members, nested),
+    }
 
 
 def _encoders(stores: dict[str, Any]) -> tuple[str, ...]:
@@ -105,7 +130,7 @@ def _provenance(snakemake, stores: dict[str, tuple[dict[int, str], list[str]]], 
     labels = content_digest({"clip": train["filename"].tolist(), "actor": data.actor.tolist(), "fold": data.fold, "truth": data.truth})
     inputs = {f"{member}/fold{fold}": store for member, (folds, _) in stores.items() for fold, store in folds.items()}
     inputs |= {f"{member}/test": of_test[0] for member, (_, of_test) in stores.items() if len(of_test) == 1}
-    return provenance(snakemake.params, inputs, ("numpy", "scipy"), classify=snakemake.params.classify, labels_sha256=labels)
+    return provenance(snakemake.params, inputs, ("numpy", "scipy", "scikit-learn"), classify=snakemake.params.classify, labels_sha256=labels)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,18 @@ import yaml
 
 from blemore.job import run
 from blemore.report.page import cells, render
-from blemore.report.tables import as_text, confusion_table, score_table, threshold_table, weight_table
+from blemore.report.tables import (
+    as_text,
+    confusion_table,
+    decoder_table,
+    group_table,
+    left_out_table,
+    null_table,
+    score_table,
+    threshold_table,
+    transfer_table,
+    weight_table,
+)
 from blemore.stores import STATUSES
 
 if TYPE_CHECKING:
@@ -49,8 +60,18 @@ def _settings(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _shown(result: dict[str, Any], decisions: str) -> dict[str, Any]:
     confusion = confusion_table(pd.read_csv(decisions)).rename_axis("true set").reset_index()
-    tables = {"Weights": weight_table(result), "Thresholds and scores by fold": threshold_table(result), "True sets by decided sets, nested": confusion}
-    return {"name": result["ensemble"], "tables": {caption: cells(table) for caption, table in tables.items()}}
+    tables = {
+        "Weights": weight_table(result),
+        "Thresholds and scores by fold": threshold_table(result),
+        "Decisions with and without thresholds": decoder_table(result),
+        "Score of each fold's thresholds (rows) on every fold (columns)": transfer_table(result),
+        "Spread of the folds' thresholds, and what it is without personal style": null_table(result),
+        "Who fails, nested": group_table(result),
+        "Without one member, nested": left_out_table(result),
+        "True sets by decided sets, nested": confusion,
+    }
+    notes = [result["sensitivity"]["conclusion"], f"Weight of fine-tuned encoders, nested: {result['fine_tuned_share']:.0%}."]
+    return {"name": result["ensemble"], "notes": notes, "tables": {caption: cells(table) for caption, table in tables.items()}}
 
 
 if __name__ == "__main__":

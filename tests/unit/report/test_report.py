@@ -6,7 +6,18 @@ import pytest
 from blemore.data.labels import EMOTIONS
 from blemore.report.page import cells, render
 from blemore.report.published import PUBLISHED
-from blemore.report.tables import as_text, confusion_table, score_table, threshold_table, weight_table
+from blemore.report.tables import (
+    as_text,
+    confusion_table,
+    decoder_table,
+    group_table,
+    left_out_table,
+    null_table,
+    score_table,
+    threshold_table,
+    transfer_table,
+    weight_table,
+)
 
 
 def block(score, uses_scored_fold, weights=(0.25, 0.75)):
@@ -46,7 +57,7 @@ def page(results, **changes):
         "status_counts": {"wav2vec2": {"ok": 9, "missing": 1}},
         "settings": "seeds: [1]",
     }
-    shown = [{"name": one["ensemble"], "tables": {"Weights": cells(weight_table(one))}} for one in results]
+    shown = [{"name": one["ensemble"], "notes": ["a <note>"], "tables": {"Weights": cells(weight_table(one))}} for one in results]
     return render(score_table(results), shown, **(more | changes))
 
 
@@ -126,3 +137,41 @@ def test_published_scores_are_the_means_of_their_halves(name):
 
 def test_geminis_score_is_as_printed_though_its_halves_give_another():
     assert PUBLISHED["gemini"][:3] == (0.320, 0.137, 0.223)
+
+
+FIGURES = {"ACC_P": 0.4, "ACC_S": None, "Score": 0.3}
+INTERVALS = {"ACC_P": [0.3, 0.5], "ACC_S": None, "Score": None}
+DIFFERENCE = {"difference": 0.05, "low": -0.01, "high": 0.1}
+
+
+def test_decisions_without_thresholds_say_what_they_used():
+    row = {"decoder": "expected_score", "actor_centred": True, "protocol": "nested", "uses_scored_fold": False, "less_thresholds": DIFFERENCE}
+    table = decoder_table({"decoders": [row | FIGURES | {"intervals": INTERVALS}]})
+    assert table.iloc[0].tolist() == [
+        "expected score", "by actor (transductive)", "nested", "no", "0.400 [0.300, 0.500]", "–", "0.300", "+0.050 [-0.010, +0.100]"
+    ]  # fmt: skip
+
+
+def test_thresholds_of_a_row_are_scored_on_the_folds_of_the_columns():
+    found = {"folds": [0, 3], "alpha": [0.1, 0.2], "beta": [0.3, 0.4], "transfer": [[0.5, 0.6], [0.7, 0.8]]}
+    table = transfer_table({"sensitivity": found})
+    assert table.columns.tolist() == ["fold", "alpha", "beta", "on fold 0", "on fold 3"]
+    assert table.to_numpy().tolist() == [[0, 0.1, 0.3, 0.5, 0.6], [3, 0.2, 0.4, 0.7, 0.8]]
+
+
+def test_each_statistic_stands_beside_its_null():
+    test = {"p_value": 0.25, "null_mean": 0.1, "null_low": 0.05, "null_high": 0.2}
+    table = null_table({"sensitivity": {"statistics": {"beta_std": 0.12}, "nulls": {"clips_of_random_actors": {"beta_std": test}}}})
+    assert table.iloc[0].tolist() == ["beta std", 0.12, "clips of random actors", "0.050 to 0.200", 0.25]
+
+
+def test_groups_and_left_out_members():
+    group = {"kind": "ratio", "group": "single", "n_clips": 9, "n_blends": 0, "n_actors": 3, "intervals": INTERVALS, **FIGURES}
+    assert group_table({"groups": [group]}).iloc[0].tolist() == ["ratio", "single", 9, 0, 3, "0.400 [0.300, 0.500]", "–", "0.300"]
+    table = left_out_table({"left_out": [{"member": "clip/mlp", "ACC_P": 0.4, "ACC_S": 0.2, "Score": 0.3, "adds": DIFFERENCE}]})
+    assert table.iloc[0].tolist() == ["clip/mlp", 0.4, 0.2, 0.3, "+0.050 [-0.010, +0.100]"]
+    assert left_out_table({"left_out": []}).empty
+
+
+def test_notes_are_shown_escaped():
+    assert "<p>a &lt;note&gt;</p>" in page([result("a", 0.5, 0.4)])

@@ -31,7 +31,7 @@ def groups(sheet: pd.DataFrame, truth: NDArray[np.int8]) -> dict[tuple[str, str]
     found |= {("ratio", ratio): ratios == ratio for ratio in ("single", "50/50", "70/30")}
     for kind, column in (("gender", "gender"), ("intensity", "intensity_level"), ("actor", "video_id")):
         if column in sheet:
-            values = sheet[column].fillna("").astype(str).to_numpy(str)
+            values = np.array(["" if pd.isna(value) else str(value) for value in sheet[column]])
             found |= {(kind, value): values == value for value in np.unique(values) if value}
     return {key: clips for key, clips in found.items() if clips.any()}
 

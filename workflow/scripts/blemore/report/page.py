@@ -53,7 +53,8 @@ are scored on</em>. Nested: everything is chosen on the other folds{% if epochs_
 
 {% for ensemble in ensembles %}
 <h2>{{ ensemble.name }}</h2>
-{% for caption, table in ensemble.tables.items() %}
+{% for note in ensemble.notes %}<p>{{ note }}</p>
+{% endfor %}{% for caption, table in ensemble.tables.items() %}
 <div class="wide" role="region" aria-label="{{ ensemble.name }}: {{ caption }}" tabindex="0">
 <table><caption>{{ caption }}</caption>
 <thead><tr>{% for column in table.columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>
@@ -86,7 +87,7 @@ def render(scores: pd.DataFrame, ensembles: Sequence[Mapping[str, Any]], **more:
 
     Args:
         scores: from `score_table`.
-        ensembles: name and tables (caption -> `cells`) of each ensemble that is shown in full.
+        ensembles: name, notes and tables (caption -> `cells`) of each ensemble that is shown in full.
         more: the other names of the template.
     """
     tested = bool(scores["test_Score"].notna().any())

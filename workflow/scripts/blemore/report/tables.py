@@ -46,6 +46,71 @@ def weight_table(result: Mapping[str, Any]) -> pd.DataFrame:
     return table.assign(new_clips=result["chosen"]["weights"])
 
 
+def decoder_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """Every way to decide under every protocol, the difference being from the plain thresholds of the same protocol."""
+    rows = [
+        {
+            "decoder": row["decoder"].replace("_", " "),
+            "normalisation": "by actor (transductive)" if row["actor_centred"] else "plain",
+            "protocol": row["protocol"],
+            "scored fold used": "yes" if row["uses_scored_fold"] else "no",
+            **_with_intervals(row),
+            "less thresholds": _difference(row["less_thresholds"]),
+        }
+        for row in result["decoders"]
+    ]
+    return pd.DataFrame(rows)
+
+
+def transfer_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """The Score on every fold by the thresholds of each."""
+    found = result["sensitivity"]
+    table = pd.DataFrame({"fold": found["folds"], "alpha": found["alpha"], "beta": found["beta"]})
+    return table.join(pd.DataFrame(found["transfer"], columns=[f"on fold {fold}" for fold in found["folds"]]))
+
+
+def null_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """Each statistic of the folds' thresholds beside its 95 % range where personal style plays no part."""
+    found = result["sensitivity"]
+    rows = [
+        {
+            "statistic": statistic.replace("_", " "),
+            "observed": found["statistics"][statistic],
+            "compared with": name.replace("_", " "),
+            "its range": f"{test['null_low']:.3f} to {test['null_high']:.3f}",
+            "p": test["p_value"],
+        }
+        for name, tests in found["nulls"].items()
+        for statistic, test in tests.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def group_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """The nested figures of each group of clips."""
+    return pd.DataFrame([{name: row[name] for name in ("kind", "group", "n_clips", "n_blends", "n_actors")} | _with_intervals(row) for row in result["groups"]])
+
+
+def left_out_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """The nested figures without each member, and what it adds; without rows for a single encoder."""
+    rows = [{"without": row["member"], **{name: row[name] for name in MEASURES}, "it adds": _difference(row["adds"])} for row in result["left_out"]]
+    return pd.DataFrame(rows, columns=["without", *MEASURES, "it adds"])
+
+
+def _with_intervals(row: Mapping[str, Any]) -> dict[str, str]:
+    return {measure: _with_interval(row[measure], row["intervals"][measure]) for measure in MEASURES}
+
+
+def _with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+def _difference(row: Mapping[str, float]) -> str:
+    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+
+
 def confusion_table(decisions: pd.DataFrame) -> pd.DataFrame:
     """Counts of clips by the true set of emotions (rows) and the one that the nested protocol decides (columns)."""
     truth, decided = (_sets(decisions, name) for name in ("truth", "nested"))
