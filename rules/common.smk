@@ -16,7 +16,8 @@ from blemore.settings import fingerprint, pick
 
 # Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
 NEEDS_NO_DATA = any(
-    argument.split(":")[0] in ("check", "weights", "--lint", "--unlock")
+    argument.split(":")[0]
+    in ("check", "weights", "gemini_estimate", "--lint", "--unlock")
     for argument in sys.argv
 )
 
@@ -86,9 +87,13 @@ def settings(block, *names):
     )
 
 
-def runtime(*names):
+def untracked(block, *names):
     """Settings that change no result. Snakemake never compares a callable of resources."""
-    return lambda wildcards, resources: pick(config, "runtime", names)
+    return lambda wildcards, resources: pick(config, block.format(**wildcards), names)
+
+
+def runtime(*names):
+    return untracked("runtime", *names)
 
 
 def for_clips(base, per_clip=0):

@@ -85,6 +85,68 @@ rule embed_prosody:
         "../workflow/scripts/embed_prosody.py"
 
 
+rule embed_gemini:
+    input:
+        videos=ancient(shard_videos),
+        manifest="results/media/clips/{shard}.json",
+        clips=ancient("results/media/clips/{shard}"),
+    output:
+        store=directory("results/features/shards/{encoder}/{shard}.zarr"),
+        manifest="results/features/shards/{encoder}/{shard}.json",
+    log:
+        "results/logs/embed_gemini/{encoder}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed_gemini/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("gemini"),
+    conda:
+        "../envs/gemini.yaml"
+    threads: 1
+    resources:
+        api=1,
+        mem_mb=1500,
+        runtime=240,
+    params:
+        cfg=settings(
+            "features.{encoder}",
+            "accept_failed",
+            "dimension",
+            "frames_per_second",
+            "instruction",
+            "model",
+            "sound",
+        ),
+        cut=settings(
+            "media.clips", "audio_bitrate", "crf", "fps", "max_height", "seconds"
+        ),
+        code=fingerprint("embed_gemini.py", env="gemini"),
+        clips=shard_clips,
+        actors=shard_actors,
+        sending=untracked(
+            "features.{encoder}",
+            "concurrency",
+            "confirm_upload",
+            "patience_s",
+            "platform",
+            "timeout_s",
+        ),
+        runtime=runtime("api_replies"),
+    script:
+        "../workflow/scripts/embed_gemini.py"
+
+
+rule gemini_estimate:
+    log:
+        "results/logs/gemini_estimate.log",
+    localrule: True
+    conda:
+        "../envs/plain.yaml"
+    params:
+        config=lambda wildcards: config,
+    script:
+        "../workflow/scripts/gemini_estimate.py"
+
+
 rule gather_features:
     input:
         manifests=shard_stores("results/features/shards/{encoder}/{shard}.json"),
@@ -97,7 +159,7 @@ rule gather_features:
     benchmark:
         "results/benchmarks/gather_features/{encoder}.tsv"
     wildcard_constraints:
-        encoder="|".join([of_kind("wav2vec2"), of_kind("prosody")]),
+        encoder="|".join(map(of_kind, ("wav2vec2", "prosody", "gemini"))),
     conda:
         "../envs/plain.yaml"
     threads: 1
@@ -141,7 +203,7 @@ rule weights:
         [
             f"results/weights/{encoder}.json"
             for encoder in ENCODERS
-            if "model" in config["features"][encoder]
+            if "revision" in config["features"][encoder]
         ],
 
 

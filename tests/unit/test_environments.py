@@ -9,7 +9,15 @@ import yaml
 
 from blemore.settings import SCRIPTS, reached
 
-PACKAGE_OF = {"cv2": "opencv-python-headless", "sklearn": "scikit-learn", "yaml": "PyYAML", "jinja2": "Jinja2", "PIL": "pillow", "skimage": "scikit-image"}
+PACKAGE_OF = {
+    "cv2": "opencv-python-headless",
+    "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
+    "jinja2": "Jinja2",
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "google": "google-genai",
+}
 NO_DEPENDENCIES = {"facenet-pytorch": {"requests", "tqdm", "pillow", "torchvision", "numpy"}}
 
 
@@ -43,7 +51,7 @@ def rule_scripts(repository):
     return re.findall(r'fingerprint\(\s*"(\w+\.py)",\s*env="(\w+)"\s*\)', text)
 
 
-@pytest.mark.parametrize("name", ["plain", "torch"])
+@pytest.mark.parametrize("name", ["plain", "torch", "gemini"])
 def test_environments_repeat_the_tested_pins(repository, name):
     tested = pins((repository / "requirements.txt").read_text()) | pins((repository / "requirements-nodeps.txt").read_text())
     listed = environment(repository, name)
@@ -52,11 +60,11 @@ def test_environments_repeat_the_tested_pins(repository, name):
 
 
 def test_every_environment_is_tested_here(repository):
-    assert {path.stem for path in (repository / "envs").glob("*.yaml")} == {"plain", "torch"}
+    assert {path.stem for path in (repository / "envs").glob("*.yaml")} == {"plain", "torch", "gemini"}
 
 
 def test_every_rule_with_a_script_is_seen(repository):
-    assert {script for script, _ in rule_scripts(repository)} == {path.name for path in SCRIPTS.glob("*.py")} - {"check.py", "difference.py"}
+    assert {script for script, _ in rule_scripts(repository)} == {path.name for path in SCRIPTS.glob("*.py")} - {"check.py", "difference.py", "gemini_estimate.py"}
 
 
 def test_an_environment_holds_what_its_scripts_import(repository):

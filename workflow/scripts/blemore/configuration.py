@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from blemore.features.api_requests import MOST_FRAMES
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
 from blemore.settings import SCRIPTS
 
@@ -137,10 +138,23 @@ def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"features.{name}.layers is {encoder['layers']}; the last must be at least 1, the output of the first layer."
         if encoder["kind"] == "prosody" and encoder["f0_min_hz"] >= encoder["f0_max_hz"]:
             yield f"features.{name}.f0_min_hz is {encoder['f0_min_hz']}; it must be below f0_max_hz, {encoder['f0_max_hz']}."
+        if encoder["kind"] == "gemini":
+            yield from _gemini_problems(name, encoder, config["media"]["clips"])
     rate_hz = config["media"]["audio"]["sample_rate_hz"]
     takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") == "wav2vec2"]
     if takes_audio and rate_hz != WAV2VEC2_HZ:
         yield f"media.audio.sample_rate_hz is {rate_hz}, but {takes_audio[0]} in encoders needs {WAV2VEC2_HZ}."
+
+
+def _gemini_problems(name: str, encoder: Mapping[str, Any], cut: Mapping[str, Any]) -> Iterator[str]:
+    sent_s = cut["seconds"] * encoder["frames_per_second"]
+    if sent_s > MOST_FRAMES:
+        yield (
+            f"features.{name}.frames_per_second is {encoder['frames_per_second']:g} and media.clips.seconds {cut['seconds']:g}, which are {sent_s:g} frames; "
+            f"the service looks at {MOST_FRAMES} at most."
+        )
+    if encoder["frames_per_second"] > cut["fps"]:
+        yield f"features.{name}.frames_per_second is {encoder['frames_per_second']:g}; it must not be above media.clips.fps, {cut['fps']}."
 
 
 def _ensemble_problems(config: Mapping[str, Any]) -> Iterator[str]:

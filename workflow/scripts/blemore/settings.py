@@ -80,5 +80,11 @@ def digest(source: Path) -> str:
     return _short(ast.unparse(tree))
 
 
+def sha256(path: Path) -> str:
+    """SHA-256 of a file of any size."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,11 +1,13 @@
 """What `snakemake check` prints: every encoder's state, the data, and what a run is expected to cost."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from blemore.configuration import active_ensembles
 from blemore.data.catalogue import Catalogue, existing_sheets, missing_videos_paragraph
 from blemore.data.validation import validate
+from blemore.features.api_requests import Estimate, estimate, unanswered, what_leaves
 from blemore.features.readiness import STORED, Readiness, readiness
 from blemore.job import BadInput
 
@@ -20,12 +22,14 @@ class Cost(NamedTuple):
 # Measured on 2 cores with clips of 4 s, extract_audio at 720p to 1080p; an mlp_1024 on 7,168 numbers of 1,470 clips takes 0.7 s an epoch.
 COSTS = {
     "extract_audio": Cost(0.4, 0.12),
+    "cut_clips": Cost(0.6, 0.2),
     "wav2vec2": Cost(0.8, 0.06),
     "prosody": Cost(0.1, 0.001),
+    "gemini": Cost(0.05, 0.08),
     "provided": Cost(0.01, 0.04),
 }
 HEAD_S = 0.7 * 150  # training of one head on one fold until 80 epochs bring nothing better
-MEDIA_OF_KIND = {"wav2vec2": ("extract_audio",), "prosody": ("extract_audio",), "provided": ()}
+MEDIA_OF_KIND = {"wav2vec2": ("extract_audio",), "prosody": ("extract_audio",), "provided": (), "gemini": ("cut_clips",)}
 
 
 def report(config: Mapping[str, Any]) -> str:
@@ -108,5 +112,26 @@ def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mappi
     members = {pair for pairs in active_ensembles(config, [one.encoder for one in takes_part]).values() for pair in pairs}
     heads = len(members) * len(catalogue.folds) * len(config["classify"]["seeds"])
     hours = (clips * sum(cost.seconds for cost in costs) + HEAD_S * heads) / 3600
+    asking = [config["features"][one.encoder] for one in takes_part if one.state != STORED and config["features"][one.encoder]["kind"] == "gemini"]
+    dollars = sum(estimate(clips, config["media"]["clips"], encoder).dollars for encoder in asking)
     gigabytes = clips * sum(cost.megabytes for cost in costs) / 1000
-    yield f"expected    {gigabytes:.1f} GB, {hours:.1f} hours of one core ({heads} heads included), 0 dollars; rough, for clips of 4 s"
+    yield f"expected    {gigabytes:.1f} GB, {hours:.1f} hours of one core ({heads} heads included), {math.ceil(dollars)} dollars; rough, for clips of 4 s"
+
+
+def estimate_report(config: Mapping[str, Any]) -> str:
+    """Requests, frames and dollars of every encoder that asks an API, or of those configured if none takes part; nothing is sent."""
+    catalogue, missing = _catalogue(config["data"])
+    if not catalogue:
+        return f"{missing}\n"
+    asking = {name: encoder for name, encoder in config["features"].items() if encoder["kind"] == "gemini"}
+    asking = {name: encoder for name, encoder in asking.items() if name in config["encoders"]} or asking
+    videos = [clip.video for clip in catalogue.clips if clip.video]
+    cut, folder = config["media"]["clips"], config["runtime"]["api_replies"]
+    rows = [_estimate_row(name, len(videos), estimate(len(unanswered(videos, cut, encoder, folder)), cut, encoder)) for name, encoder in asking.items()]
+    lines = table([("encoder", "clips", "replies kept", "requests", "frames", "dollars"), *rows])
+    lines += [f"{name}: {what_leaves(cut, encoder)}, once confirm_upload is true." for name, encoder in asking.items()]
+    return "\n".join([*lines, "At most, without batch prices or free tiers; a request that fails may be sent again. Nothing was sent."]) + "\n"
+
+
+def _estimate_row(name: str, clips: int, cost: Estimate) -> tuple[str, ...]:
+    return name, str(clips), str(clips - cost.requests), str(cost.requests), str(cost.frames), f"{cost.dollars:.2f}"

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from blemore.data.catalogue import Catalogue
+from blemore.features.api_requests import api_key, what_leaves
 from blemore.features.weights import HUB_NAME, folder_of
 from blemore.job import BadInput
 
 READY, STORED, WEIGHTS_MISSING = "ready", "ready (stored)", "weights missing"
 FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING = "folder missing", "folder incomplete", "layers missing"
+KEY_MISSING, CONSENT_MISSING = "key missing", "consent missing"
+BLOCKING = (FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING)
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 SIZE_GB = {"facebook/wav2vec2-large": 1.3, "facebook/wav2vec2-base": 0.4}  # 315.4 and 94.4 million parameters, four bytes each
 
@@ -27,7 +30,7 @@ class Readiness(NamedTuple):
     @property
     def blocks_run(self) -> bool:
         """Whether a run cannot get it by itself; weights are fetched by the run, unless the hub is forbidden."""
-        return self.state in (FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING) or (self.state == WEIGHTS_MISSING and offline())
+        return self.state in BLOCKING or (self.state == WEIGHTS_MISSING and offline())
 
 
 def offline() -> bool:
@@ -114,6 +117,18 @@ def _provided(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
     return (READY if files else FOLDER_INCOMPLETE), detail, len(files)
 
 
+def _gemini(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+    encoder, clips = config["features"][name], _with_video(catalogue)
+    leaves = what_leaves(config["media"]["clips"], encoder)
+    if not encoder["confirm_upload"]:
+        return CONSENT_MISSING, f"{leaves}; `snakemake gemini_estimate` prints the cost, features.{name}.confirm_upload: true agrees to both", clips
+    if encoder["platform"] == "developer" and not api_key():
+        return KEY_MISSING, "no key in the environment: set GEMINI_API_KEY or GOOGLE_API_KEY", clips
+    if encoder["platform"] == "vertex" and not os.environ.get("GOOGLE_CLOUD_PROJECT"):
+        return KEY_MISSING, "no project in the environment: set GOOGLE_CLOUD_PROJECT, GOOGLE_CLOUD_LOCATION and the credentials of Google Cloud", clips
+    return READY, f"{leaves}", clips
+
+
 def _with_video(catalogue: Catalogue | None) -> int | None:
     return sum(clip.video is not None for clip in catalogue.clips) if catalogue else None
 
@@ -122,4 +137,5 @@ KINDS: dict[str, Callable[[str, Mapping[str, Any], Catalogue | None], tuple[str,
     "wav2vec2": _wav2vec2,
     "prosody": _prosody,
     "provided": _provided,
+    "gemini": _gemini,
 }

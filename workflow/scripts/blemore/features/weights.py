@@ -1,7 +1,6 @@
 """Pretrained weights: where they lie, how they are fetched, what is in them. Imports the hub client only to fetch."""
 
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.job import BadInput
+from blemore.settings import sha256
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 FILES = ("*.json", "*.safetensors", "pytorch_model.bin")
@@ -57,12 +57,6 @@ def open_folder(model: str, revision: str, weights: str | Path, description: str
     if found != described["bytes"]:
         raise BadInput(f"{folder} does not hold the weights that {description} describes; put them back, or delete {description} and run again.")
     return folder, described["sha256"]
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file of any size."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch(model: str, revision: str, weights: str | Path) -> Path:
