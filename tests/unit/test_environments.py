@@ -64,7 +64,11 @@ def test_every_environment_is_tested_here(repository):
 
 
 def test_every_rule_with_a_script_is_seen(repository):
-    assert {script for script, _ in rule_scripts(repository)} == {path.name for path in SCRIPTS.glob("*.py")} - {"check.py", "difference.py", "gemini_estimate.py"}
+    assert {script for script, _ in rule_scripts(repository)} == {path.name for path in SCRIPTS.glob("*.py")} - {
+        "check.py",
+        "difference.py",
+        "gemini_estimate.py",
+    }
 
 
 def test_an_environment_holds_what_its_scripts_import(repository):
