@@ -15,6 +15,18 @@ include: "rules/fusion.smk"
 include: "rules/report.smk"
 
 
+# Snakemake has nothing to compare these with, and would use them whatever made them.
+if (
+    workflow.is_main_process
+    and not NEEDS_NO_DATA
+    and not config["runtime"]["accept_foreign"]
+):
+    try:
+        foreign.check({store: settings_today(store) for store in foreign_stores()})
+    except BadInput as error:
+        refuse(error)
+
+
 # What this run was configured with; not an output, so that a setting makes stale only what reads it.
 onstart:
     if not NEEDS_NO_DATA:

@@ -7,8 +7,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.iocontainers import Wildcards
 
-from blemore import configuration
+from blemore import configuration, foreign
 from blemore.data.catalogue import Catalogue, missing_videos_paragraph
 from blemore.features import readiness, weights
 from blemore.job import BadInput
@@ -202,3 +203,35 @@ def of_ensembles(pattern):
         return expand(pattern, ensemble=ENSEMBLES)
 
     return files
+
+
+def foreign_stores():
+    """Finished stores of this run that Snakemake has no record of; shards only where nothing is gathered yet."""
+    stores = []
+    for encoder in ENCODERS:
+        gathered = f"results/features/{encoder}.zarr"
+        shards = [f"results/features/shards/{encoder}/{shard}.zarr" for shard in SHARDS]
+        stores += [gathered] if Path(gathered).exists() else shards
+    for encoder, head in sorted(set(sum(ENSEMBLES.values(), []))):
+        folder = f"results/probabilities/{encoder}/{head}"
+        stores += [f"{folder}/fold{fold}.zarr" for fold in FOLDS]
+        stores.append(f"{folder}/retrained.zarr")
+    return [store for store in stores if foreign.is_foreign(store)]
+
+
+def settings_today(store):
+    """What the rule that makes a store declares now, in the form of `foreign.made_by`."""
+    maker = next(one for one in workflow.rules if one.is_producer(store))
+    wildcards = Wildcards(fromdict=maker.get_wildcards(store))
+    params = {
+        name: value(wildcards) if callable(value) else value
+        for name, value in maker.params.items()
+        if name in ("cfg", "recipe")
+    }
+    today = {"settings": params["cfg"]}
+    if "recipe" in params:
+        today["recipe"] = params["recipe"][wildcards.head]
+    if maker.name == "gather_features":
+        shard = f"results/features/shards/{wildcards.encoder}/any.zarr"
+        today["extraction"] = settings_today(shard)["settings"]
+    return today

@@ -1,0 +1,64 @@
+import json
+
+import pytest
+from snakemake.persistence.file import FilePersistence
+
+from blemore import foreign
+from blemore.job import BadInput
+
+
+@pytest.fixture
+def store(tmp_path):
+    path = tmp_path / "wav2vec2.zarr"
+    path.mkdir()
+    attributes = {"settings": {"limit": 0.02}, "extraction": {"settings": {"layers": [6, 12]}, "code": {"a.py": "0"}}, "packages": {"numpy": "2"}}
+    (path / "zarr.json").write_text(json.dumps({"attributes": attributes}))
+    path.with_suffix(".json").write_text("{}")
+    return str(path)
+
+
+@pytest.mark.parametrize("kind", ["metadata", "incomplete"])
+@pytest.mark.parametrize("length", [3, 200, 600])
+def test_a_store_with_a_record_is_not_foreign(tmp_path, monkeypatch, kind, length):
+    monkeypatch.chdir(tmp_path)
+    store = "/".join(["d" * 97] * (length // 98) + ["x.zarr"])
+    (tmp_path / store).mkdir(parents=True)
+    (tmp_path / store).with_suffix(".json").write_text("{}")
+    records = tmp_path / "records"
+    assert foreign.is_foreign(store, records)
+    (records / kind).mkdir(parents=True)
+    theirs = FilePersistence.__new__(FilePersistence)
+    theirs._max_len = None
+    record = tmp_path / theirs._record_path(str(records / kind), store)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text("{}")
+    assert not foreign.is_foreign(store, records)
+
+
+def test_an_unfinished_store_is_not_foreign(tmp_path):
+    (tmp_path / "x.zarr").mkdir()
+    assert not foreign.is_foreign(str(tmp_path / "x.zarr"), tmp_path / "records")
+
+
+def test_equal_settings_are_used(store):
+    foreign.check({store: {"settings": {"limit": 0.02}, "extraction": {"layers": [6, 12]}}})
+
+
+def test_other_settings_are_refused_by_name(store):
+    with pytest.raises(BadInput, match=r"extraction\.layers: \[6, 12\] -> \[1, 5\]; settings\.limit: 0\.02 -> 0\.1"):
+        foreign.check({store: {"settings": {"limit": 0.1}, "extraction": {"layers": [1, 5]}}})
+
+
+@pytest.mark.parametrize(
+    ("stored", "today", "expected"),
+    [
+        ({"a": 1, "b": {"c": 2}}, {"b": {"c": 2}, "a": 1}, []),
+        ({"a": {"b": {"c": 2}}}, {"a": {"b": {"c": 3}}}, ["a.b.c: 2 -> 3"]),
+        ({"a": 1}, {}, ['a: 1 -> "absent"']),
+        ({}, {"a": None}, ['a: "absent" -> null']),
+        ({"a": [1, 2]}, {"a": [2, 1]}, ["a: [1, 2] -> [2, 1]"]),
+        ({"a": {"b": 1}}, {"a": 1}, ['a: {"b": 1} -> 1']),
+    ],
+)
+def test_differences_are_named_at_their_depth(stored, today, expected):
+    assert list(foreign.differences(stored, today)) == expected
