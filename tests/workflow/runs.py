@@ -38,14 +38,26 @@ class Run:
 
     def snakemake(self, *arguments: str, cores: int | None = 2, expect: int | None = 0, **environment: str) -> str:
         """Output of one call, both streams; an unexpected exit status fails with it. `expect=None` takes any, `cores=None` leaves them to the executor."""
-        command = [*self.launcher, "--snakefile", str(self.snakefile), "--directory", str(self.folder)]
-        command += [] if cores is None else ["--cores", str(cores)]
-        command += [*arguments, "--configfile", *self.overlays, str(self.folder / "overlay.yaml")]
         done = subprocess.run(
-            command, env=os.environ | {"COLUMNS": "200"} | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S
+            self._command(arguments, cores),
+            env=os.environ | {"COLUMNS": "200"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LIMIT_S,
         )
         assert expect is None or done.returncode == expect, done.stdout
         return done.stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """A call that goes on by itself, leader of a process group of its own; what it says is added to said.log."""
+        with open(self.folder / "said.log", "a") as said:
+            return subprocess.Popen(self._command(arguments, 2), stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def _command(self, arguments: tuple[str, ...], cores: int | None) -> list[str]:
+        command = [*self.launcher, "--snakefile", str(self.snakefile), "--directory", str(self.folder)]
+        command += [] if cores is None else ["--cores", str(cores)]
+        return [*command, *arguments, "--configfile", *self.overlays, str(self.folder / "overlay.yaml")]
 
     def stale(self, *targets: str) -> list[Job]:
         """What a run would do, without doing it."""

@@ -1,0 +1,97 @@
+"""`kill -9` at every stage, and what the README says to do then."""
+
+import fcntl
+import os
+import signal
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+from workflow.conftest import MINI
+from workflow.runs import LIMIT_S, Run
+
+pytestmark = pytest.mark.workflow
+
+
+def running_job(run, process, rule):
+    """Log and process of a job of the rule, which holds the lock of its log."""
+    ends = time.monotonic() + LIMIT_S
+    while time.monotonic() < ends:
+        assert process.poll() is None, f"the run ended before a job of {rule} was seen"
+        for log in (run.folder / "results" / "logs" / rule).rglob("*.log"):
+            if is_locked(log) and (holder := holder_of(log)):
+                return log, holder
+        time.sleep(0.02)
+    raise TimeoutError(rule)
+
+
+def is_locked(log):
+    with open(log) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def holder_of(log):
+    """The process that has the log as its output."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "fd" / "1").readlink() == log:
+                return int(entry.name)
+        except OSError:
+            continue  # it ended, or is no business of ours
+    return None
+
+
+def finished_stores(run):
+    """Manifest -> what it and its record of the run hold, for each store that Snakemake recorded as made."""
+    manifests = [path.with_name(path.name.replace(".run.json", ".json")) for path in (run.folder / "results").rglob("*.run.json")]
+    return {path: path.read_text() + path.with_suffix(".run.json").read_text() for path in manifests if path.is_file() and is_recorded(run, path)}
+
+
+def is_recorded(run, manifest):
+    name = urlsafe_b64encode(str(manifest.relative_to(run.folder)).encode()).decode()
+    return (run.folder / ".snakemake/metadata" / name).is_file() and not (run.folder / ".snakemake/incomplete" / name).exists()
+
+
+def kill_group(run, process, log, job):
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    while is_locked(log):
+        time.sleep(0.05)
+
+
+def kill_snakemake_alone(run, process, log, job):
+    """The job lives on; while it does, the next run refuses to do the same job beside it."""
+    os.kill(job, signal.SIGSTOP)
+    process.kill()
+    process.wait()
+    assert is_locked(log)
+    run.snakemake("--unlock", "all", "media")
+    said = run.snakemake("all", "media", expect=1)
+    assert f"{log.relative_to(run.folder)} is locked: a process of an earlier, killed run still does this job" in said
+    os.kill(job, signal.SIGCONT)
+    while is_locked(log):
+        time.sleep(0.05)
+
+
+KILLS = [("track_faces", kill_group), ("embed_wav2vec2", kill_snakemake_alone), ("train_head", kill_group), ("fuse", kill_snakemake_alone)]
+
+
+def test_a_run_that_is_killed_at_every_stage_ends_with_the_stores_of_an_undisturbed_one(mini_folder, finished, tmp_path):
+    (tmp_path / "data").symlink_to(mini_folder / "data")
+    run, kept = Run(tmp_path / "run", MINI), {}
+    for rule, kill in KILLS:
+        process = run.start("all", "media")
+        log, job = running_job(run, process, rule)
+        kept |= finished_stores(run)
+        kill(run, process, log, job)
+        run.snakemake("--unlock", "all", "media")
+    run.snakemake("all", "media")
+    assert run.digests() == finished.digests()
+    assert (run.folder / "results/report/scores.csv").read_bytes() == (finished.folder / "results/report/scores.csv").read_bytes()
+    assert len(kept) > 20
+    assert {path: now for path, now in finished_stores(run).items() if path in kept} == kept
