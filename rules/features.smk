@@ -99,13 +99,14 @@ rule embed_gemini:
         "results/benchmarks/embed_gemini/{encoder}/{shard}.tsv"
     wildcard_constraints:
         encoder=of_kind("gemini"),
+    localrule: True
     conda:
         "../envs/gemini.yaml"
     threads: 1
     resources:
         api=1,
-        mem_mb=1500,
-        runtime=240,
+        mem_mb=for_clips(1500),
+        runtime=for_clips(60, per_clip=1),
     params:
         cfg=settings(
             "features.{encoder}",
@@ -141,6 +142,9 @@ rule gemini_estimate:
     localrule: True
     conda:
         "../envs/plain.yaml"
+    resources:
+        mem_mb=for_clips(600),
+        runtime=for_clips(10, per_clip=0.1),
     params:
         config=lambda wildcards: config,
     script:
