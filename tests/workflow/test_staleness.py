@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from workflow.conftest import MINI
-from workflow.runs import REPOSITORY, Run, rules
+from workflow.runs import REPOSITORY, Run, planned, rules
 from workflow.test_mini import merged, overlay
 
 pytestmark = pytest.mark.workflow
@@ -36,7 +36,7 @@ TABLE = [
     ({"fusion": {"thresholds": {"choice": "plateau"}}}, AFTER_HEADS),
     ({"fusion": {"average": "log_probabilities"}}, AFTER_HEADS),
     ({"fusion": {"calibration": "temperature"}}, AFTER_HEADS),
-    ({"fusion": {"resamples": 99}}, AFTER_HEADS),
+    ({"fusion": {"resamples": {"count": 99}}}, AFTER_HEADS),
     ({"runtime": {"device": "cpu"}}, set()),
     ({"runtime": {"clips_at_once": 2}}, set()),
     ({"runtime": {"weights": "elsewhere"}}, set()),
@@ -47,9 +47,9 @@ TABLE = [
 def test_a_setting_makes_stale_what_the_table_says(mini_folder, tmp_path, changes, expected):
     run = Run(tmp_path / "overlay", overlay(**changes))
     run.folder = _linked(mini_folder, tmp_path, run)
-    planned = run.stale("all", "media")
-    assert rules(planned) == expected
-    assert extraction(planned) == {(rule, shard) for rule in expected & set(PER_SHARD) for shard in SHARDS}
+    jobs = run.stale("all", "media")
+    assert rules(jobs) == expected
+    assert extraction(jobs) == {(rule, shard) for rule in expected & set(PER_SHARD) for shard in SHARDS}
 
 
 def extraction(jobs):
@@ -114,9 +114,9 @@ def test_a_changed_row_changes_no_extraction(mini):
 def test_a_replaced_video_makes_only_its_shard_stale(mini):
     video = mini.folder.parent / "data" / "part_02" / "A102_disg_int1_ver1.mov"
     video.write_bytes(video.read_bytes() + b"\0")
-    planned = mini.stale("all", "media")
-    assert extraction(planned) == {(rule, "A102") for rule in PER_SHARD}
-    assert rules(planned) == set(PER_SHARD) | {"gather_features"} | AFTER_FEATURES
+    jobs = mini.stale("all", "media")
+    assert extraction(jobs) == {(rule, "A102") for rule in PER_SHARD}
+    assert rules(jobs) == set(PER_SHARD) | {"gather_features"} | AFTER_FEATURES
 
 
 def test_one_more_clip_makes_only_its_shard_stale(mini):
@@ -131,27 +131,27 @@ def test_a_removed_clip_makes_only_its_shard_stale(mini):
     sheet = mini.folder.parent / "data" / "train_metadata.csv"
     kept = [line for line in sheet.read_text().splitlines() if not line.startswith("A102_disg_int1_ver1,")]
     sheet.write_text("\n".join(kept) + "\n")
-    planned = mini.stale("all", "media")
-    assert extraction(planned) == {(rule, "A102") for rule in PER_SHARD}
+    jobs = mini.stale("all", "media")
+    assert extraction(jobs) == {(rule, "A102") for rule in PER_SHARD}
     # Provided features are one store of all clips, so the clip leaves that too.
-    assert rules(planned) == {"check_sheet", "gather_features", "import_provided", *PER_SHARD} | AFTER_FEATURES
+    assert rules(jobs) == {"check_sheet", "gather_features", "import_provided", *PER_SHARD} | AFTER_FEATURES
 
 
 def test_a_replaced_file_of_provided_features_makes_only_its_encoder_stale(mini):
     file = next((mini.folder.parent / "data" / "pre_extracted_train_data").rglob("*.npy"))
     file.write_bytes(file.read_bytes() + b"\0")
-    planned = mini.stale("all", "media")
-    assert rules(planned) == {"import_provided"} | AFTER_FEATURES
-    assert {job.wildcards.split(",")[0] for job in planned if job.rule in ("import_provided", "train_head")} == {"encoder=imagebind"}
+    jobs = mini.stale("all", "media")
+    assert rules(jobs) == {"import_provided"} | AFTER_FEATURES
+    assert {job.wildcards.split(",")[0] for job in jobs if job.rule in ("import_provided", "train_head")} == {"encoder=imagebind"}
 
 
 def test_a_second_folder_of_provided_features_leaves_the_first_alone(mini):
     second = {"encoders": [*MINI["encoders"], "second"], "features": {"second": {"kind": "provided", **_folders_of_imagebind()}}}
     mini.configure(overlay(**second))
-    planned = mini.stale("all", "media")
-    assert rules(planned) == {"import_provided"} | AFTER_FEATURES
-    assert {job.wildcards.split(",")[0] for job in planned if job.rule in ("import_provided", "train_head")} == {"encoder=second"}
-    assert {job.wildcards for job in planned if job.rule == "fuse"} == {"ensemble=second", "ensemble=all"}
+    jobs = mini.stale("all", "media")
+    assert rules(jobs) == {"import_provided"} | AFTER_FEATURES
+    assert {job.wildcards.split(",")[0] for job in jobs if job.rule in ("import_provided", "train_head")} == {"encoder=second"}
+    assert {job.wildcards for job in jobs if job.rule == "fuse"} == {"ensemble=second", "ensemble=all"}
 
 
 def _folders_of_imagebind():
@@ -161,7 +161,9 @@ def _folders_of_imagebind():
 
 def test_using_conda_or_not_makes_nothing_stale(mini):
     """The stand-in only answers which conda this is; a dry-run makes no environment."""
-    assert rules(mini.stale("all", "media", "--use-conda", PATH=f"{REPOSITORY}/tests/conda:{os.environ['PATH']}")) == set()
+    said = mini.snakemake("--dry-run", "--use-conda", "all", "media", PATH=f"{REPOSITORY}/tests/conda:{os.environ['PATH']}")
+    assert "torch.yaml will be created" in said
+    assert rules(planned(said)) == set()
 
 
 def test_a_checkout_made_again_makes_nothing_stale(mini, checkout):
@@ -205,20 +207,22 @@ def test_an_edit_of_a_module_makes_stale_the_rules_that_import_it(mini, checkout
 
 
 @pytest.mark.parametrize(
-    ("module", "importers"),
+    ("module", "first", "also"),
     [
-        ("media/align.py", {"crop_faces"}),
-        ("media/images.py", {"track_faces", "crop_faces", "sample_body_frames"}),
-        ("fusion/thresholds.py", {"fuse", "train_head"}),
-        ("fusion/submission.py", {"write_submission"}),
-        ("report/tables.py", {"report"}),
+        ("media/align.py", {"crop_faces"}, set()),
+        ("media/images.py", {"track_faces"}, {"crop_faces", "sample_body_frames"}),
+        ("fusion/thresholds.py", {"train_head"}, {"fuse"}),
+        ("fusion/submission.py", {"write_submission"}, set()),
+        ("report/tables.py", {"report"}, set()),
     ],
 )
-def test_the_reason_is_params_for_exactly_the_importers(mini, checkout, module, importers):
+def test_the_reason_is_params_for_exactly_the_importers(mini, checkout, module, first, also):
+    """`first` are the importers that wait for no other; the reason that Snakemake gives for the others is what they wait for."""
     path = checkout / "workflow/scripts/blemore" / module
     path.write_text(path.read_text() + "\nADDED = 1\n")
     jobs = Run(mini.folder, MINI, checkout / "Snakefile").stale("all", "media")
-    assert {job.rule for job in jobs if "Params have changed" in job.reason} == importers
+    assert {job.rule for job in jobs if "Params have changed" in job.reason} == first
+    assert also <= rules(jobs)
 
 
 def test_merging_is_recursive():
