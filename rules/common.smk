@@ -97,13 +97,18 @@ def runtime(*names):
     return untracked("runtime", *names)
 
 
+def clips_of_job(wildcards):
+    shard = getattr(wildcards, "shard", None)
+    return CATALOGUE.by_shard[shard] if shard else CATALOGUE.clips
+
+
 def for_clips(base, per_clip=0):
     """Megabytes or minutes for the clips of a job, its shard's or all; more for each further attempt."""
 
     def amount(wildcards, attempt):
-        shard = getattr(wildcards, "shard", None)
-        clips = CATALOGUE.by_shard[shard] if shard else CATALOGUE.clips
-        return math.ceil((base + per_clip * len(clips)) * attempt)
+        # `check` and `weights` work without any clips.
+        clips = len(clips_of_job(wildcards)) if per_clip else 0
+        return math.ceil((base + per_clip * clips) * attempt)
 
     return amount
 
