@@ -36,7 +36,7 @@ TABLE = [
     ({"fusion": {"thresholds": {"choice": "plateau"}}}, AFTER_HEADS),
     ({"fusion": {"average": "log_probabilities"}}, AFTER_HEADS),
     ({"fusion": {"calibration": "temperature"}}, AFTER_HEADS),
-    ({"fusion": {"resamples": {"count": 99}}}, AFTER_HEADS),
+    ({"fusion": {"resamples": {"count": 200}}}, AFTER_HEADS),
     ({"runtime": {"device": "cpu"}}, set()),
     ({"runtime": {"clips_at_once": 2}}, set()),
     ({"runtime": {"weights": "elsewhere"}}, set()),
