@@ -11,7 +11,7 @@ import pytest
 from workflow.conftest import MINI
 from workflow.runs import LIMIT_S, Run
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.soak]
 
 
 def running_job(run, process, rule):
