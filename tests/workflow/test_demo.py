@@ -24,6 +24,7 @@ from blemore.features.provided import import_features
 from blemore.fusion.protocols import OutOfFold, evaluate_all, trivial_baselines
 from blemore.fusion.thresholds import best_grid_score
 from blemore.media.audio import read_audio
+from blemore.settings import pick
 from blemore.torch_setup import deterministic
 
 pytestmark = pytest.mark.workflow
@@ -64,7 +65,7 @@ def demo_scores(folder, **changes):
     stacked = np.stack([out_of_fold(sheet, features) for features in encoders])
     torch.use_deterministic_algorithms(False)
     data = OutOfFold(stacked, percentages(sheet), sheet["fold"].to_numpy(int), sheet["video_id"].to_numpy(str))
-    evaluations, _ = evaluate_all(data, CONFIG["fusion"], False)
+    evaluations, _ = evaluate_all(data, pick(CONFIG, "fusion", ("average", "calibration", "thresholds", "weights")), False)
     return {"protocols": {name: one.block for name, one in evaluations.items()}, "baselines": trivial_baselines(data.truth)}
 
 
