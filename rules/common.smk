@@ -79,13 +79,16 @@ wildcard_constraints:
 
 def settings(block, *names):
     """The named settings of one block of the configuration, and nothing else; both may hold wildcards."""
-    if not any("{" in text for text in (block, *names)):
-        return pick(config, block, names)
-    return lambda wildcards: pick(
-        config,
-        block.format(**wildcards),
-        [name.format(**wildcards) for name in names],
-    )
+
+    def picked(wildcards):
+        return pick(
+            config,
+            block.format(**wildcards),
+            [name.format(**wildcards) for name in names],
+        )
+
+    picked.block = block  # by which `why_stale.py` calls what has changed
+    return picked
 
 
 def untracked(block, *names):

@@ -7,7 +7,7 @@ import pytest
 
 from blemore.settings import SCRIPTS
 
-NO_JOB = {"difference.py"}  # commands for people
+NO_JOB = {"difference.py", "inspect_store.py", "validate_submission.py", "why_stale.py"}  # commands for people
 
 
 def script_rules(repository):

@@ -9,15 +9,17 @@ from typing import Any
 from blemore.problems import refuse
 
 RECORDS = Path(".snakemake")
+ABSENT = "absent"
 ID_CHARACTERS = 254  # of a record's file name, beyond which Snakemake splits it
 
 
 def is_foreign(store: str, records: Path = RECORDS) -> bool:
     """Whether a store is finished and Snakemake knows nothing of it: copied from elsewhere, or `.snakemake` was deleted."""
-    return Path(store).with_suffix(".json").is_file() and not any(_record(records / kind, store).exists() for kind in ("metadata", "incomplete"))
+    return Path(store).with_suffix(".json").is_file() and not any(record_path(records / kind, store).exists() for kind in ("metadata", "incomplete"))
 
 
-def _record(folder: Path, store: str) -> Path:
+def record_path(folder: Path, store: str) -> Path:
+    """Where Snakemake keeps what it knows of an output."""
     name = urlsafe_b64encode(store.encode()).decode()
     parts = [name[start : start + ID_CHARACTERS] for start in range(0, len(name), ID_CHARACTERS)]
     return folder.joinpath(*(f"@{part}" for part in parts[:-1]), parts[-1])
@@ -34,7 +36,7 @@ def differences(stored: Any, today: Any, name: str = "") -> Iterator[str]:
     """`layers: [6, 12] -> [1, 5]` for every setting that differs, at any depth; absent counts as a value."""
     if isinstance(stored, Mapping) and isinstance(today, Mapping):
         for key in sorted({*stored, *today}):
-            yield from differences(stored.get(key, "absent"), today.get(key, "absent"), f"{name}.{key}" if name else key)
+            yield from differences(stored.get(key, ABSENT), today.get(key, ABSENT), f"{name}.{key}" if name else key)
     elif stored != today:
         yield f"{name}: {json.dumps(stored)} -> {json.dumps(today)}"
 
