@@ -147,10 +147,10 @@ def member_stores(pattern):
     ]
 
 
-def of_kind(kind):
-    """Constrains the wildcard to the encoders of one kind."""
+def of_kind(*kinds):
+    """Constrains the wildcard to the encoders of some kinds."""
     names = [
-        name for name, encoder in config["features"].items() if encoder["kind"] == kind
+        name for name, encoder in config["features"].items() if encoder["kind"] in kinds
     ]
     return "|".join(names) or "none"
 

@@ -1,3 +1,9 @@
+from blemore.features.kinds import SPEECH
+
+FETCHED = SPEECH  # kinds whose weights come from the hub
+EXTRACTED = (*SPEECH, "prosody", "gemini")  # kinds with a store for each shard
+
+
 rule fetch_weights:
     output:
         description="results/weights/{encoder}.json",
@@ -6,7 +12,7 @@ rule fetch_weights:
     benchmark:
         "results/benchmarks/fetch_weights/{encoder}.tsv"
     wildcard_constraints:
-        encoder=of_kind("wav2vec2"),
+        encoder=of_kind(*FETCHED),
     # Where Snakemake runs there is a network, which the nodes of a cluster may lack.
     localrule: True
     conda:
@@ -38,7 +44,7 @@ rule embed_wav2vec2:
     benchmark:
         "results/benchmarks/embed_wav2vec2/{encoder}/{shard}.tsv"
     wildcard_constraints:
-        encoder=of_kind("wav2vec2"),
+        encoder=of_kind(*SPEECH),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -47,7 +53,15 @@ rule embed_wav2vec2:
         mem_mb=for_clips(3000),
         runtime=for_clips(10, per_clip=0.2),
     params:
-        cfg=settings("features.{encoder}", "layers", "model", "revision", "segments"),
+        cfg=settings(
+            "features.{encoder}",
+            "kind",
+            "layers",
+            "model",
+            "precision",
+            "revision",
+            "segments",
+        ),
         code=fingerprint("embed_wav2vec2.py", env="torch"),
         actors=shard_actors,
         runtime=runtime("device", "weights"),
@@ -163,7 +177,7 @@ rule gather_features:
     benchmark:
         "results/benchmarks/gather_features/{encoder}.tsv"
     wildcard_constraints:
-        encoder="|".join(map(of_kind, ("wav2vec2", "prosody", "gemini"))),
+        encoder=of_kind(*EXTRACTED),
     conda:
         "../envs/plain.yaml"
     threads: 1

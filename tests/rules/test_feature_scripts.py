@@ -56,7 +56,7 @@ def params(**fields) -> SimpleNamespace:
 def embed(media, tiny, folder, **changes):
     folder.mkdir(exist_ok=True)
     fetched = SimpleNamespace(output=SimpleNamespace(description=str(folder / "weights.json")))
-    cfg = {"layers": [6, 12], "model": str(tiny), "revision": "main", "segments": 1} | changes
+    cfg = {"kind": "wav2vec2", "layers": [6, 12], "model": str(tiny), "precision": "float32", "revision": "main", "segments": 1} | changes
     fetched.params = params(cfg=cfg, runtime={"weights": "weights"}, hub_offline="0")
     fetch_weights.main(fetched)
     output = outputs(folder, "wav2vec2")

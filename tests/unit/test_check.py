@@ -6,6 +6,7 @@ import yaml
 from unit.data.sheets import SMALL, data_block, touch
 
 import check
+from blemore.configuration import kind_schemas
 from blemore.data.catalogue import Catalogue
 from blemore.features.check import COSTS, MEDIA_OF_KIND, report, table
 from blemore.features.readiness import KINDS, Readiness, readiness, select_encoders
@@ -50,7 +51,7 @@ def state(config, name) -> Readiness:
 
 
 def test_every_kind_of_the_schema_has_a_readiness_and_a_cost():
-    kinds = {name.removeprefix("encoder_") for name in load_schema("config")["$defs"] if name.startswith("encoder_")}
+    kinds = set(kind_schemas(load_schema("config"), "encoder"))
     assert set(KINDS) == set(MEDIA_OF_KIND) == kinds
     assert kinds <= set(COSTS)
 

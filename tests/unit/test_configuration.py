@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from blemore.configuration import RULES, TARGETS, active_ensembles, left_out, validate
+from blemore.configuration import RULES, TARGETS, active_ensembles, kind_schemas, left_out, validate
 from blemore.job import BadInput
 from blemore.problems import load_schema
 from blemore.settings import pick
@@ -93,10 +93,8 @@ def test_the_default_sets_what_the_schema_describes_and_nothing_else(default):
 
 
 def test_every_kind_is_used_by_the_default(default):
-    used = {f"encoder_{encoder['kind']}" for encoder in default["features"].values()} | {
-        f"head_{head['kind']}" for head in default["classify"]["heads"].values()
-    }
-    assert used == set(load_schema("config")["$defs"])
+    for block, what in ((default["features"], "encoder"), (default["classify"]["heads"], "head")):
+        assert {instance["kind"] for instance in block.values()} == set(kind_schemas(load_schema("config"), what))
 
 
 @pytest.mark.parametrize(
@@ -135,13 +133,13 @@ def test_every_kind_is_used_by_the_default(default):
         ("features.prosody.f0_min_hz", 1500.0, "features.prosody.f0_min_hz is 1500.0; it must be below f0_max_hz, 1000.0."),
         ("features.wav2vec2.kind", "wav2vec", "features.wav2vec2.kind is 'wav2vec'; did you mean wav2vec2?"),
         ("features.own", {"kind": ["prosody"]}, "features.own.kind is ['prosody']; did you mean prosody?"),
-        ("features.own", {}, "features.own.kind is null; known are gemini, prosody, provided, wav2vec2."),
+        ("features.own", {}, "features.own.kind is null; known are gemini, hubert, prosody, provided, wav2vec2, wavlm."),
         ("features.own", None, "features.own is null; it must be a block."),
         ("classify.heads.mlp_512.kind", "svm", "classify.heads.mlp_512.kind is 'svm'; known are logistic, mlp."),
         ("encoders", ["wav2vec"], "encoders names wav2vec, which is not in features: did you mean wav2vec2?"),
         ("media.audio.sample_rate_hz", 22050, "media.audio.sample_rate_hz is 22050, but wav2vec2 in encoders needs 16000."),
         ("classify.default_head", "mlp", "classify.default_head is 'mlp', which is not in classify.heads: did you mean mlp_512?"),
-        ("fusion.ensembles.two", ["hubert", "wavlmm"], "fusion.ensembles.two names wavlmm, which is not in features: did you mean wavlm?"),
+        ("fusion.ensembles.two", ["hubert", "imagebin"], "fusion.ensembles.two names imagebin, which is not in features: did you mean imagebind?"),
         (
             "fusion.ensembles.two",
             ["hubert/mlp_51"],
@@ -184,10 +182,11 @@ def test_a_missing_setting_is_named_with_what_it_must_be(config):
 def test_a_second_instance_needs_all_settings_of_its_kind(config):
     config["features"]["wav2vec2_upper"] = {"kind": "wav2vec2", "layers": [13, 24]}
     assert refusal(config).splitlines() == [
-        "3 problems in the configuration:",
+        "4 problems in the configuration:",
         "  - the setting features.wav2vec2_upper.model is missing; it must be text that is not empty.",
         "  - the setting features.wav2vec2_upper.revision is missing; it must be text that is not empty.",
         "  - the setting features.wav2vec2_upper.segments is missing; it must be a whole number of at least 1.",
+        "  - the setting features.wav2vec2_upper.precision is missing; it must be one of float32, bfloat16.",
     ]
 
 

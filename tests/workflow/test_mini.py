@@ -111,7 +111,7 @@ def test_one_core_or_two_and_another_order_change_no_bit(mini_folder, finished, 
 
 def test_a_second_instance_leaves_the_first_ones_content_untouched(mini):
     before = mini.digests()
-    upper = MINI["features"]["wav2vec2"] | {"kind": "wav2vec2", "revision": "main", "layers": [13, 14], "segments": 1}
+    upper = MINI["features"]["wav2vec2"] | {"kind": "wav2vec2", "revision": "main", "layers": [13, 14], "segments": 1, "precision": "float32"}
     mini.configure(overlay(encoders=["wav2vec2", "wav2vec2_upper", "imagebind"], features={"wav2vec2_upper": upper}))
     planned = mini.stale()
     touched = {(job.rule, job.wildcards) for job in planned if job.rule in ("embed_wav2vec2", "gather_features", "fetch_weights", "train_head")}

@@ -1,4 +1,4 @@
-"""Frozen wav2vec2 statistics of one shard."""
+"""Statistics of frozen hidden layers of wav2vec2, WavLM or HuBERT of one shard."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ def main(snakemake) -> None:
     cfg, runtime = snakemake.params.cfg, snakemake.params.runtime
     deterministic()
     folder, weights = open_folder(cfg["model"], cfg["revision"], runtime["weights"], snakemake.input.weights)
-    encode = LayerMean(folder, cfg["layers"], resolve_device(runtime["device"]))
+    encode = LayerMean(folder, cfg["kind"], cfg["layers"], cfg["precision"], resolve_device(runtime["device"]))
     features = extract(audio_clips(snakemake.input.audio), encode, encode.width, cfg["segments"], snakemake.params.actors)
     attributes = provenance(snakemake.params, {"audio": snakemake.input.audio}, ("numpy", "torch", "transformers"), weights=weights)
     write_features(snakemake.output.store, features, attributes)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.features.api_requests import MOST_FRAMES
+from blemore.features.kinds import SPEECH
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
 from blemore.settings import SCRIPTS
 
@@ -15,7 +16,7 @@ TARGETS = {"all", "check", "weights", "media", "features", "classifiers", "fusio
 RULES = {script.stem for script in SCRIPTS.glob("*.py")}
 OWN_HEAD = "own"  # of encoders that are fine-tuned
 KINDS = (("features", "encoder"), ("classify.heads", "head"))
-WAV2VEC2_HZ = 16000
+SPEECH_HZ = 16000
 
 
 def validate(config: Mapping[str, Any]) -> None:
@@ -96,13 +97,23 @@ def _shown(value: Any) -> str:
 
 def _kind_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
     for block, what in KINDS:
-        kinds = {name.removeprefix(f"{what}_"): entry for name, entry in schema["$defs"].items() if name.startswith(f"{what}_")}
+        kinds = kind_schemas(schema, what)
         for name, instance in _instances(config, block).items():
             kind = instance.get("kind")
             if isinstance(kind, str) and kind in kinds:
                 yield from _schema_problems(instance, kinds[kind], f"{block}.{name}")
             else:
                 yield f"{block}.{name}.kind is {_shown(kind)}; {did_you_mean(str(kind), kinds)}"
+
+
+def kind_schemas(schema: Mapping[str, Any], what: str) -> dict[str, Mapping[str, Any]]:
+    """Kind -> what settings it takes; kinds of the same settings share an entry of `$defs`.
+
+    Args:
+        what: `encoder` or `head`.
+    """
+    entries = [entry for name, entry in schema["$defs"].items() if name.startswith(f"{what}_")]
+    return {kind: entry for entry in entries for kind in (entry["properties"]["kind"].get("enum") or [entry["properties"]["kind"]["const"]])}
 
 
 def _instances(config: Mapping[str, Any], block: str) -> Mapping[str, Any]:
@@ -132,18 +143,18 @@ def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if name not in features:
             yield f"encoders names {name}, which is not in features: {did_you_mean(name, features)}"
     for name, encoder in features.items():
-        if encoder["kind"] == "wav2vec2" and encoder["layers"][0] > encoder["layers"][1]:
+        if encoder["kind"] in SPEECH and encoder["layers"][0] > encoder["layers"][1]:
             yield f"features.{name}.layers is {encoder['layers']}; the first must not be above the last."
-        if encoder["kind"] == "wav2vec2" and encoder["layers"][1] < 1:
+        if encoder["kind"] in SPEECH and encoder["layers"][1] < 1:
             yield f"features.{name}.layers is {encoder['layers']}; the last must be at least 1, the output of the first layer."
         if encoder["kind"] == "prosody" and encoder["f0_min_hz"] >= encoder["f0_max_hz"]:
             yield f"features.{name}.f0_min_hz is {encoder['f0_min_hz']}; it must be below f0_max_hz, {encoder['f0_max_hz']}."
         if encoder["kind"] == "gemini":
             yield from _gemini_problems(name, encoder, config["media"]["clips"])
     rate_hz = config["media"]["audio"]["sample_rate_hz"]
-    takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") == "wav2vec2"]
-    if takes_audio and rate_hz != WAV2VEC2_HZ:
-        yield f"media.audio.sample_rate_hz is {rate_hz}, but {takes_audio[0]} in encoders needs {WAV2VEC2_HZ}."
+    takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") in SPEECH]
+    if takes_audio and rate_hz != SPEECH_HZ:
+        yield f"media.audio.sample_rate_hz is {rate_hz}, but {takes_audio[0]} in encoders needs {SPEECH_HZ}."
 
 
 def _gemini_problems(name: str, encoder: Mapping[str, Any], cut: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from blemore.configuration import active_ensembles
 from blemore.data.catalogue import Catalogue, existing_sheets, missing_videos_paragraph
 from blemore.data.validation import validate
 from blemore.features.api_requests import Estimate, estimate, unanswered, what_leaves
+from blemore.features.kinds import SPEECH
 from blemore.features.readiness import STORED, Readiness, readiness
 from blemore.job import BadInput
 
@@ -23,13 +24,17 @@ class Cost(NamedTuple):
 COSTS = {
     "extract_audio": Cost(0.4, 0.12),
     "cut_clips": Cost(0.6, 0.2),
-    "wav2vec2": Cost(0.8, 0.06),
+    **dict.fromkeys(SPEECH, Cost(0.8, 0.06)),
     "prosody": Cost(0.1, 0.001),
     "gemini": Cost(0.05, 0.08),
     "provided": Cost(0.01, 0.04),
 }
 HEAD_S = 0.7 * 150  # training of one head on one fold until 80 epochs bring nothing better
-MEDIA_OF_KIND = {"wav2vec2": ("extract_audio",), "prosody": ("extract_audio",), "provided": (), "gemini": ("cut_clips",)}
+MEDIA_OF_KIND = {
+    **dict.fromkeys((*SPEECH, "prosody"), ("extract_audio",)),
+    "gemini": ("cut_clips",),
+    "provided": (),
+}
 
 
 def report(config: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from blemore.data.catalogue import Catalogue
 from blemore.features.api_requests import api_key, what_leaves
+from blemore.features.kinds import SPEECH
 from blemore.features.weights import HUB_NAME, folder_of
 from blemore.job import BadInput
 
@@ -16,7 +17,12 @@ FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING = "folder missing", "folder in
 KEY_MISSING, CONSENT_MISSING = "key missing", "consent missing"
 BLOCKING = (FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING)
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-SIZE_GB = {"facebook/wav2vec2-large": 1.3, "facebook/wav2vec2-base": 0.4}  # 315.4 and 94.4 million parameters, four bytes each
+SIZE_GB = {  # four bytes for each parameter
+    "facebook/wav2vec2-large": 1.3,
+    "facebook/wav2vec2-base": 0.4,
+    "microsoft/wavlm-large": 1.3,
+    "facebook/hubert-large-ll60k": 1.3,
+}
 
 
 class Readiness(NamedTuple):
@@ -67,7 +73,7 @@ def select_encoders(config: Mapping[str, Any], catalogue: Catalogue | None) -> l
     return [one.encoder for one in found if not one.blocks_run]
 
 
-def _wav2vec2(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+def _speech(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
     model, revision = config["features"][name]["model"], config["features"][name]["revision"]
     folder, clips, setting = folder_of(model, revision, config["runtime"]["weights"]), _with_video(catalogue), f"features.{name}.model"
     if (folder / "config.json").is_file() and (lacking := _lacking_layers(name, config["features"][name]["layers"][1], folder)):
@@ -134,7 +140,7 @@ def _with_video(catalogue: Catalogue | None) -> int | None:
 
 
 KINDS: dict[str, Callable[[str, Mapping[str, Any], Catalogue | None], tuple[str, str, int | None]]] = {
-    "wav2vec2": _wav2vec2,
+    **dict.fromkeys(SPEECH, _speech),
     "prosody": _prosody,
     "provided": _provided,
     "gemini": _gemini,
