@@ -73,7 +73,7 @@ wildcard_constraints:
     encoder="[^/]+",
     ensemble="[^/]+",
     fold="[^/]+",
-    head="[^/]+",
+    head="|".join(config["classify"]["heads"]),
     shard="[^/]+",
 
 
@@ -136,6 +136,17 @@ def shard_videos(wildcards):
     return [
         str(clip.video) for clip in CATALOGUE.by_shard[wildcards.shard] if clip.video
     ]
+
+
+def encoder_stores(encoder):
+    """Manifests of what an encoder itself yields: one of features, or one of probabilities for each fold."""
+    if not configuration.yields_probabilities(config, encoder):
+        return [f"results/features/{encoder}.json"]
+    return expand(
+        "results/probabilities/{encoder}/own/fold{fold}.json",
+        encoder=encoder,
+        fold=FOLDS or ["0"],
+    )
 
 
 def member_stores(pattern):
@@ -216,7 +227,12 @@ def of_ensembles(pattern):
 def foreign_stores():
     """Finished stores of this run that Snakemake has no record of; shards only where nothing is gathered yet."""
     stores = []
-    for encoder in ENCODERS:
+    with_features = (
+        encoder
+        for encoder in ENCODERS
+        if not configuration.yields_probabilities(config, encoder)
+    )
+    for encoder in with_features:
         gathered = f"results/features/{encoder}.zarr"
         shards = [f"results/features/shards/{encoder}/{shard}.zarr" for shard in SHARDS]
         stores += [gathered] if Path(gathered).exists() else shards
@@ -238,7 +254,8 @@ def settings_today(store):
     }
     today = {"settings": params["cfg"]}
     if "recipe" in params:
-        today["recipe"] = params["recipe"][wildcards.head]
+        name = getattr(wildcards, "head", wildcards.encoder)
+        today["recipe"] = params["recipe"][name]
     if maker.name == "gather_features":
         shard = f"results/features/shards/{wildcards.encoder}/any.zarr"
         today["extraction"] = settings_today(shard)["settings"]

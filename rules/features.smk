@@ -227,7 +227,7 @@ rule weights:
 
 rule features:
     input:
-        expand("results/features/{encoder}.json", encoder=ENCODERS),
+        sum(map(encoder_stores, ENCODERS), []),
 
 
 for ENCODER in ENCODERS:
@@ -236,4 +236,4 @@ for ENCODER in ENCODERS:
         name:
             ENCODER
         input:
-            f"results/features/{ENCODER}.json",
+            encoder_stores(ENCODER),

@@ -171,7 +171,7 @@ def test_an_encoder_named_like_a_target_or_rule_is_refused(config, name):
 
 def test_the_head_of_fine_tuned_encoders_cannot_be_redefined(config):
     config["classify"]["heads"]["own"] = config["classify"]["heads"]["mlp_512"]
-    assert refusal(config) == "classify.heads.own has the name kept for fine-tuned encoders; rename the head."
+    assert refusal(config) == "classify.heads.own has the name kept for encoders that yield probabilities themselves; rename the head."
 
 
 def test_a_missing_setting_is_named_with_what_it_must_be(config):
@@ -261,3 +261,13 @@ def test_what_is_left_out_is_said(config):
         "ensembles wav2vec2_mlp_512, imagebind_wavlm, videomaev2_hubert (a member does not take part)."
     )
     assert left_out(config, config["encoders"], active_ensembles(config, config["encoders"])) == ""
+
+
+def test_an_encoder_that_yields_probabilities_itself_has_the_head_own(config):
+    config["features"]["faces"] = {"kind": "s4d"}
+    config["fusion"]["ensembles"] = {"two": ["faces", "hubert/logistic"]}
+    assert active_ensembles(config, ["faces", "hubert"]) == {
+        "faces": [("faces", "own")],
+        "hubert": [("hubert", "mlp_1024")],
+        "two": [("faces", "own"), ("hubert", "logistic")],
+    }

@@ -44,12 +44,16 @@ def main(snakemake) -> None:
         baselines=results[0]["baselines"],
         epochs_on_scored_fold=results[0]["epochs_chosen_on_scored_fold"],
         statuses=STATUSES,
-        status_counts={Path(path).stem: json.loads(Path(path).read_text())["status_counts"] for path in snakemake.input.features},
+        status_counts={encoder: _status_counts(path) for encoder, path in zip(params.encoders["used"], snakemake.input.encoders, strict=True)},
         settings=yaml.safe_dump(_settings(results), sort_keys=True),
     )
     scores.to_csv(snakemake.output.scores, index=False, lineterminator="\n")
     Path(snakemake.output.text).write_text(as_text(scores, results[0]["baselines"], note))
     Path(snakemake.output.page).write_text(page)
+
+
+def _status_counts(manifest: str) -> dict[str, int]:
+    return json.loads(Path(manifest).read_text())["status_counts"]
 
 
 def _settings(results: list[dict[str, Any]]) -> dict[str, Any]:

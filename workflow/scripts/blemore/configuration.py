@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from blemore.features.api_requests import MOST_FRAMES
-from blemore.features.kinds import SPEECH
+from blemore.features.kinds import OWN, OWN_HEAD, SPEECH
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
 from blemore.settings import SCRIPTS
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TARGETS = {"all", "check", "weights", "media", "features", "classifiers", "fusion", "report", "submission", "predict", "gemini_estimate", "validate", "shards"}
 RULES = {script.stem for script in SCRIPTS.glob("*.py")}
-OWN_HEAD = "own"  # of encoders that are fine-tuned
 KINDS = (("features", "encoder"), ("classify.heads", "head"))
 SPEECH_HZ = 16000
 
@@ -38,10 +37,9 @@ def active_ensembles(config: Mapping[str, Any], encoders: Sequence[str]) -> dict
     Args:
         encoders: the names that take part, after `missing_encoders` is applied.
     """
-    default = config["classify"]["default_head"]
-    ensembles = {encoder: [(encoder, default)] for encoder in encoders}
+    ensembles = {encoder: [member(encoder, config)] for encoder in encoders}
     for name, listed in config["fusion"]["ensembles"].items():
-        members = [member(item, default) for item in (encoders if listed == "all" else listed)]
+        members = [member(item, config) for item in (encoders if listed == "all" else listed)]
         if all(encoder in encoders for encoder, _ in members):
             ensembles[name] = members
     return ensembles
@@ -62,10 +60,15 @@ def write(config: Mapping[str, Any], path: str) -> None:
     Path(path).write_text(json.dumps(config, indent=1) + "\n")
 
 
-def member(item: str, default_head: str) -> tuple[str, str]:
-    """`encoder` or `encoder/head` as (encoder, head)."""
+def member(item: str, config: Mapping[str, Any]) -> tuple[str, str]:
+    """`encoder` or `encoder/head` as (encoder, head); an encoder that yields probabilities itself has the head `own`."""
     encoder, _, head = item.partition("/")
-    return encoder, head or default_head
+    return encoder, head or (OWN_HEAD if yields_probabilities(config, encoder) else config["classify"]["default_head"])
+
+
+def yields_probabilities(config: Mapping[str, Any], encoder: str) -> bool:
+    """Whether an encoder is one of the kinds that have no feature store and take no head."""
+    return encoder in config["features"] and config["features"][encoder]["kind"] in OWN
 
 
 def _schema_problems(value: Any, schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
@@ -131,7 +134,7 @@ def _name_problems(config: Mapping[str, Any]) -> Iterator[str]:
         f"features.{name} has the name of a rule or target of the workflow; rename the encoder." for name in config["features"] if name in TARGETS | RULES
     )
     if OWN_HEAD in config["classify"]["heads"]:
-        yield f"classify.heads.{OWN_HEAD} has the name kept for fine-tuned encoders; rename the head."
+        yield f"classify.heads.{OWN_HEAD} has the name kept for encoders that yield probabilities themselves; rename the head."
     for name in config["fusion"]["ensembles"]:
         if name in config["features"]:
             yield f"fusion.ensembles.{name} has the name of an encoder, which is scored alone under it; rename the ensemble."
@@ -176,11 +179,14 @@ def _ensemble_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if head["kind"] == "mlp" and head["batch_norm"] and head["batch_size"] < 3:
             yield f"classify.heads.{name}.batch_size is {head['batch_size']}; with batch_norm it must be at least 3, since a batch of one clip has no variance."
     for name, listed in config["fusion"]["ensembles"].items():
-        members = [] if listed == "all" else [member(item, default) for item in listed]
+        members = [] if listed == "all" else [member(item, config) for item in listed]
         for encoder, head in members:
             if encoder not in config["features"]:
                 yield f"fusion.ensembles.{name} names {encoder}, which is not in features: {did_you_mean(encoder, config['features'])}"
-            if head not in heads and head != default:
+            if yields_probabilities(config, encoder):
+                if head != OWN_HEAD:
+                    yield f"fusion.ensembles.{name} names the head {head} of {encoder}, which yields probabilities itself; write {encoder} alone."
+            elif head not in heads and head != default:
                 yield f"fusion.ensembles.{name} names the head {head}, which is not in classify.heads: {did_you_mean(head, heads)}"
         if len(set(members)) < len(members):
             yield f"fusion.ensembles.{name} names a member twice; name each once."

@@ -131,12 +131,18 @@ def read_features(path: str | Path) -> Features:
     return Features(**_read_checked(path, Features._fields))
 
 
-def write_probabilities(store: str | Path, rows: Probabilities, emotions: Sequence[str], attributes: Mapping[str, Any]) -> None:
-    """Writes the predictions of one encoder, head and fold, and, last, the manifest."""
+def write_probabilities(
+    store: str | Path, rows: Probabilities, emotions: Sequence[str], attributes: Mapping[str, Any], statuses: Sequence[int] | None = None
+) -> None:
+    """Writes the predictions of one encoder, head and fold, and, last, the manifest.
+
+    Args:
+        statuses: of each clip, for its counts in the manifest; without them a row that is not finite counts as missing.
+    """
     dimensions = {"probability": ("clip", "emotion"), "logit": ("clip", "emotion"), "emotion": ("emotion",)}
     digest = _write_group(store, {**rows._asdict(), "emotion": list(emotions)}, dimensions, attributes)
-    statuses = np.where(np.isfinite(rows.probability).all(1), OK, MISSING)
-    write_manifest(store, digest, rows.clip, statuses, shape=list(rows.probability.shape))
+    counted = np.where(np.isfinite(rows.probability).all(1), OK, MISSING) if statuses is None else statuses
+    write_manifest(store, digest, rows.clip, counted, shape=list(rows.probability.shape))
 
 
 def read_probabilities(path: str | Path) -> Probabilities:

@@ -8,7 +8,7 @@ from blemore.configuration import active_ensembles
 from blemore.data.catalogue import Catalogue, existing_sheets, missing_videos_paragraph
 from blemore.data.validation import validate
 from blemore.features.api_requests import Estimate, estimate, unanswered, what_leaves
-from blemore.features.kinds import SPEECH
+from blemore.features.kinds import OWN_HEAD, SPEECH
 from blemore.features.readiness import STORED, Readiness, readiness
 from blemore.job import BadInput
 
@@ -115,7 +115,7 @@ def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mappi
     costs = [COSTS[stage] for stage in _media(states, config)]
     costs += [COSTS[config["features"][one.encoder]["kind"]] for one in takes_part if one.state != STORED]
     members = {pair for pairs in active_ensembles(config, [one.encoder for one in takes_part]).values() for pair in pairs}
-    heads = len(members) * len(catalogue.folds) * len(config["classify"]["seeds"])
+    heads = sum(head != OWN_HEAD for _, head in members) * len(catalogue.folds) * len(config["classify"]["seeds"])
     hours = (clips * sum(cost.seconds for cost in costs) + HEAD_S * heads) / 3600
     asking = [config["features"][one.encoder] for one in takes_part if one.state != STORED and config["features"][one.encoder]["kind"] == "gemini"]
     dollars = sum(estimate(clips, config["media"]["clips"], encoder).dollars for encoder in asking)

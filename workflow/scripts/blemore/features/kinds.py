@@ -1,3 +1,6 @@
 """Which kinds of encoders belong together. Scripts that extract never import this: another kind would make them stale."""
 
 SPEECH = ("wav2vec2", "wavlm", "hubert")  # hidden layers of a network that hears 16 kHz
+FINE_TUNED = ("s4d", "videomae", "timesformer", "wav2vec2_finetuned")  # trained here as a whole, once per fold
+OWN = FINE_TUNED  # kinds that yield probabilities themselves, without a feature store and a head
+OWN_HEAD = "own"  # what stands for the head of these

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from blemore.data.catalogue import Catalogue
 from blemore.features.api_requests import api_key, what_leaves
-from blemore.features.kinds import SPEECH
+from blemore.features.kinds import OWN, OWN_HEAD, SPEECH
 from blemore.features.weights import HUB_NAME, folder_of
 from blemore.job import BadInput
 
@@ -50,12 +50,19 @@ def readiness(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
     Args:
         catalogue: None where the data set is not there.
     """
-    manifest = Path(f"results/features/{name}.json")
+    manifests = _manifests(name, config, catalogue)
     state, detail, clips = KINDS[config["features"][name]["kind"]](name, config, catalogue)
     # A store helps where something is missing to make it, not where the setting itself cannot be.
-    if manifest.is_file() and state != LAYERS_MISSING:
-        return Readiness(name, STORED, "", len(json.loads(manifest.read_text())["clips"]))
+    if manifests and all(path.is_file() for path in manifests) and state != LAYERS_MISSING:
+        return Readiness(name, STORED, "", len(json.loads(manifests[0].read_text())["clips"]))
     return Readiness(name, state, detail, clips)
+
+
+def _manifests(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> list[Path]:
+    """Of all that the encoder itself yields: features, or probabilities for every fold."""
+    if config["features"][name]["kind"] not in OWN:
+        return [Path(f"results/features/{name}.json")]
+    return [Path(f"results/probabilities/{name}/{OWN_HEAD}/fold{fold}.json") for fold in (catalogue.folds if catalogue else [])]
 
 
 def select_encoders(config: Mapping[str, Any], catalogue: Catalogue | None) -> list[str]:
