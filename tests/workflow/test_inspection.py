@@ -1,5 +1,6 @@
 """The commands for people, on a finished run: why does this run again, and what made it."""
 
+import json
 import subprocess
 import sys
 from itertools import pairwise
@@ -38,3 +39,6 @@ def test_every_cause_is_named_and_what_made_a_result(mini, checkout):  # noqa: F
     made = command(checkout, "why_stale.py", mini, "results/features/wav2vec2.zarr").split("Made with\n")[1]
     assert "    features.wav2vec2.layers: [6, 12]\n" in made
     assert "    media.audio.sample_rate_hz: 16000\n" in made
+    late, current = (json.loads(command(REPOSITORY, "inspect_store.py", mini, f"results/features/{name}.zarr", "--json")) for name in ("wav2vec2", "imagebind"))
+    assert (late["today"]["current"], current["today"]) == (False, {"current": True, "why": []})
+    assert "    features.wav2vec2.layers: [6, 12] -> [1, 5]" in late["today"]["why"]

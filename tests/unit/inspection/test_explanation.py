@@ -1,5 +1,5 @@
 from blemore.inspection.explanation import explain, made_with
-from blemore.inspection.today import Job
+from blemore.inspection.job import Job
 
 
 def job(rule, wildcards=None, runs=True, why=(), after=(), made_with=None):

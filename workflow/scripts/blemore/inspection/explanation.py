@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
-from blemore.inspection.today import Job
+from blemore.inspection.job import Job
 
 SHOWN = 4  # values of a wildcard that are named
 

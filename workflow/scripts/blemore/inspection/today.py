@@ -5,26 +5,14 @@ import io
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from blemore.inspection.job import Job
 from blemore.inspection.reasons import changes, named
 from blemore.job import BadInput
 from blemore.settings import SCRIPTS
 
 SNAKEFILE = SCRIPTS.parents[1] / "Snakefile"
-
-
-class Job(NamedTuple):
-    """A job of the graph of today's workflow."""
-
-    rule: str
-    wildcards: dict[str, str]
-    output: list[str]
-    runs: bool  # again or for the first time
-    recorded: bool  # whether Snakemake knows what made its output
-    why: list[str]  # causes of its own
-    after: list[str]  # rules that it waits for, because they run too
-    made_with: dict[str, Any]  # block of the configuration, or name of the param -> its settings when the output was made; empty where nothing is known
 
 
 def jobs_of(folder: str | Path, targets: Sequence[str], configfiles: Sequence[str | Path]) -> list[Job]:

@@ -1,0 +1,49 @@
+import json
+import sys
+
+import pytest
+
+import inspect_store
+from blemore.inspection.comparison import Comparison, verdict
+from blemore.inspection.job import Job
+
+
+def job(rule, output, runs=False, recorded=True, why=()):
+    return Job(rule, {}, [output], runs, recorded, list(why), [], {})
+
+
+def test_a_store_is_current_if_nothing_before_it_runs():
+    own = job("gather_features", "results/w.zarr")
+    assert verdict([job("embed", "x"), own], "results/w.zarr") == {"current": True, "why": []}
+    late = verdict([job("embed", "x", runs=True, why=["features.w.layers: [6, 12] -> [1, 5]"]), own], "results/w.zarr")
+    assert late == {"current": False, "why": ["1 of 2 jobs run.", "embed", "    features.w.layers: [6, 12] -> [1, 5]"]}
+
+
+def test_what_cannot_be_told_says_why():
+    assert verdict([job("embed", "x")], "results/w.zarr") == {"current": None, "why": ["no rule of today's workflow makes it"]}
+    unknown = verdict([job("gather_features", "results/w.zarr", recorded=False)], "results/w.zarr")
+    assert "no record" in unknown["why"][0]
+
+
+def test_a_store_outside_of_results_is_compared_with_nothing(tmp_path):
+    assert "lies in no folder `results`" in Comparison(tmp_path / "w.zarr", []).answer()["why"][0]
+
+
+def test_the_command_prints_plots_exports_and_refuses(results, tmp_path, capsys):
+    path = str(results / "features/w.zarr")
+    inspect_store.main([path, "--no-compare", "--plot", str(tmp_path / "w.png"), "--heatmap", "--export", str(tmp_path / "w.npz")])
+    assert "status: ok 2, no_face 1" in capsys.readouterr().out
+    assert (tmp_path / "w.png").stat().st_size > 1000
+    inspect_store.main([path, "--no-compare", "--json", "--clip", "A1_mix"])
+    assert json.loads(capsys.readouterr().out)["status"] == "ok"
+    with pytest.raises(SystemExit, match="has no clip A9"):
+        inspect_store.main([path, "--no-compare", "--clip", "A9"])
+
+
+def test_looking_imports_neither_torch_nor_a_plotting_library(results):
+    import subprocess
+
+    code = f"import sys, inspect_store; inspect_store.main([{str(results / 'features/w.zarr')!r}, '--no-compare']); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=inspect_store.__file__.rsplit("/", 1)[0])
+    modules = done.stdout.splitlines()[-1]
+    assert not any(f"'{name}'" in modules for name in ("torch", "transformers", "matplotlib", "snakemake", "pandas", "sklearn"))

@@ -1,0 +1,86 @@
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from blemore.inspection.exports import export
+from blemore.inspection.opening import open_store
+from blemore.job import BadInput
+from blemore.stores import read_features
+
+
+@pytest.fixture
+def features(results):
+    return open_store(results / "features/w.zarr")
+
+
+def test_npz_holds_every_array_and_needs_no_pickle(features, tmp_path):
+    export(features, tmp_path / "w.npz")
+    rows = read_features(features.path)
+    with np.load(tmp_path / "w.npz", allow_pickle=False) as found:
+        assert set(found) == set(rows._fields)
+        assert np.array_equal(found["embedding"], rows.embedding, equal_nan=True)
+        assert found["clip"].tolist() == rows.clip
+
+
+def test_official_npz_holds_usable_clips_alone(features, tmp_path, capsys):
+    export(features, tmp_path / "w.npz", official=True)
+    with np.load(tmp_path / "w.npz", allow_pickle=False) as found:
+        assert set(found) == {"X", "filenames"}
+        assert found["X"].tolist() == [[0, 1, 4, 9], [16, 25, 36, 49]]
+        assert found["filenames"].tolist() == ["A1_ang", "A1_mix"]
+    assert "1 clips without features are left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("ending", "read"), [(".csv", pd.read_csv), (".parquet", pd.read_parquet)])
+def test_tables_have_a_row_for_each_clip(features, tmp_path, ending, read):
+    export(features, tmp_path / f"w{ending}")
+    found = read(tmp_path / f"w{ending}")
+    assert found["clip"].tolist() == ["A1_ang", "A1_mix", "A1_none"]
+    assert found["status"].tolist() == ["ok", "ok", "no_face"]
+    assert found.loc[1, "feature_0":"feature_3"].tolist() == [16, 25, 36, 49]
+    assert found.loc[2, "feature_0":].isna().all()
+
+
+def test_other_kinds_have_the_forms_that_suit_them(results, tmp_path):
+    export(open_store(results / "probabilities/w/mlp/fold0.zarr"), tmp_path / "p.csv")
+    assert pd.read_csv(tmp_path / "p.csv").loc[1, ["split", "probability_ang"]].tolist() == ["scored", 0.5]
+    export(open_store(results / "media/track/A1.h5"), tmp_path / "t.csv")
+    track = pd.read_csv(tmp_path / "t.csv")
+    assert track.groupby("clip").size().to_dict() == {"A1_ang": 6, "A1_mix": 6, "A1_none": 1}
+    assert track.loc[2, "detected"] in (False, "False")
+    export(open_store(results / "heads/w/mlp/fold0.safetensors"), tmp_path / "h.npz")
+    assert np.load(tmp_path / "h.npz")["seed1.0.weight"].tolist() == [[1, 0, 0], [0, 1, 0]]
+    export(open_store(results / "media/track/A1.h5"), tmp_path / "t.npz")
+    assert np.load(tmp_path / "t.npz")["A1_mix/boxes"].shape == (6, 4)
+
+
+@pytest.mark.parametrize("path", ["features/w.zarr", "media/faces/A1.h5", "media/audio/A1", "heads/w/mlp/fold0.safetensors"])
+def test_a_zip_can_be_opened_elsewhere(results, tmp_path, path):
+    store = open_store(results / path)
+    export(store, tmp_path / "w.zip")
+    with zipfile.ZipFile(tmp_path / "w.zip") as archive:
+        archive.extractall(tmp_path / "elsewhere")
+    again = open_store(tmp_path / "elsewhere" / store.path.name)
+    assert (again.kind, again.manifest, again.record) == (store.kind, store.manifest, store.record)
+    assert json.loads((tmp_path / "elsewhere" / "provenance.json").read_text()) == store.attributes
+    said = (tmp_path / "elsewhere" / "README.txt").read_text()
+    assert ("pictures of people" in said) == (store.kind == "faces")
+    if store.kind == "features":
+        assert read_features(again.path).clip == read_features(store.path).clip
+
+
+def test_what_has_no_such_form_is_one_sentence(results, features, tmp_path):
+    faces = open_store(results / "media/faces/A1.h5")
+    for store, name, official, words in (
+        (faces, "f.csv", False, "are no table; export them as .zip"),
+        (faces, "f.npz", False, "have no form as arrays"),
+        (features, "f.xlsx", False, "ends in none of .npz, .csv, .parquet, .zip"),
+        (features, "f.csv", True, "--official writes features to an .npz file"),
+        (faces, "f.npz", True, "--official writes features"),
+        (features, "nowhere/f.csv", False, "nowhere is no folder"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            export(store, tmp_path / name, official)
