@@ -14,10 +14,10 @@ from workflow.runs import REPOSITORY
 from workflow.test_mini import merged
 
 from blemore.classify.data import align
-from blemore.classify.splits import SCORED, split_clips
 from blemore.classify.training import train_and_predict
 from blemore.data.labels import percentages
 from blemore.data.sheet import typed
+from blemore.data.splits import SCORED, split_clips
 from blemore.features.extraction import MediaClip, extract
 from blemore.features.prosody import WIDTH, prosody_frames
 from blemore.features.provided import import_features

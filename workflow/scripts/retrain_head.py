@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blemore.classify.data import align, labels_digest
-from blemore.classify.splits import TEST, TRAIN
-from blemore.classify.training import epochs_of, train_and_predict, write_results
+from blemore.classify.data import align
+from blemore.classify.training import train_and_predict, write_results
 from blemore.data.sheet import read_checked_sheet
+from blemore.data.splits import TEST, TRAIN, labels_digest
+from blemore.finetune.learning import epochs_of
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
 from blemore.stores import provenance, read_features
@@ -26,7 +27,7 @@ def main(snakemake) -> None:
     data = align(sheet, read_features(snakemake.input.store), np.where(sheet["split"] == "test", TEST, TRAIN))
     epochs = epochs_of([json.loads(Path(path).read_text()) for path in snakemake.input.histories])
     rows, members, scaler = train_and_predict(data, cfg, recipe, best_grid_score, epochs)
-    made = {"recipe": recipe, "labels_sha256": labels_digest(data), "epochs": {str(seed): number for seed, number in epochs.items()}}
+    made = {"recipe": recipe, "labels_sha256": labels_digest(data.clip, data.y, data.part), "epochs": {str(seed): number for seed, number in epochs.items()}}
     attributes = provenance(snakemake.params, {"features": snakemake.input.store}, ("numpy", "scikit-learn", "torch"), **made)
     write_results(snakemake.output, rows, members, scaler, attributes)
 

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from blemore.classify.data import align, labels_digest
-from blemore.classify.splits import split_clips
+from blemore.classify.data import align
 from blemore.classify.training import train_and_predict, write_results
 from blemore.data.sheet import read_checked_sheet
+from blemore.data.splits import labels_digest, split_clips
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
 from blemore.stores import provenance, read_features
@@ -22,7 +22,7 @@ def main(snakemake) -> None:
     part = split_clips(sheet, int(snakemake.wildcards.fold), cfg["early_stopping"])
     data = align(sheet, read_features(snakemake.input.store), part)
     rows, members, scaler = train_and_predict(data, cfg, recipe, best_grid_score)
-    made = {"recipe": recipe, "labels_sha256": labels_digest(data), "fold": int(snakemake.wildcards.fold)}
+    made = {"recipe": recipe, "labels_sha256": labels_digest(data.clip, data.y, data.part), "fold": int(snakemake.wildcards.fold)}
     attributes = provenance(snakemake.params, {"features": snakemake.input.store}, ("numpy", "scikit-learn", "torch"), **made)
     write_results(snakemake.output, rows, members, scaler, attributes)
 

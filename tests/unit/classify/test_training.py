@@ -8,10 +8,11 @@ from safetensors.numpy import load_file
 from scipy.special import rel_entr, softmax
 
 from blemore.classify.data import Dataset, Examples, align, examples
-from blemore.classify.heads import mean_log_probability, train_members
-from blemore.classify.mlp import _batches, build, predict_logits, soft_label_loss, train_mlp
-from blemore.classify.training import epochs_of, save_head, save_history, train_and_predict
+from blemore.classify.heads import train_members
+from blemore.classify.mlp import _batches, build, predict_logits, train_mlp
+from blemore.classify.training import save_head, train_and_predict
 from blemore.data.labels import EMOTIONS
+from blemore.finetune.learning import epochs_of, mean_log_probability, save_history, soft_label_loss
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import BadInput
 from blemore.stores import Features
@@ -38,6 +39,10 @@ def _one_thread():
     deterministic()
     yield
     torch.use_deterministic_algorithms(False)
+
+
+def predicted(members):
+    return mean_log_probability([member.log_probability for member in members])
 
 
 def problem(n=90, width=8, seed=0):
@@ -132,7 +137,7 @@ def test_divergence_is_one_sentence():
 def test_two_runs_are_identical(recipe):
     data = split(*problem())
     one, other = (train_members(data, data.stop_x, recipe, [1, 2], best_grid_score) for _ in range(2))
-    assert np.array_equal(mean_log_probability(one), mean_log_probability(other))
+    assert np.array_equal(predicted(one), predicted(other))
 
 
 def test_another_seed_is_another_network():
@@ -144,7 +149,7 @@ def test_another_seed_is_another_network():
 @pytest.mark.parametrize("recipe", [MLP, LOGISTIC])
 def test_probabilities_sum_to_one(recipe):
     data = split(*problem())
-    logit = mean_log_probability(train_members(data, data.stop_x, recipe, [1, 2], best_grid_score))
+    logit = predicted(train_members(data, data.stop_x, recipe, [1, 2], best_grid_score))
     assert np.exp(logit).sum(1) == pytest.approx(1, abs=1e-5)
 
 
@@ -152,7 +157,7 @@ def test_what_is_averaged_over_seeds_is_the_softmax():
     data = split(*problem())
     members = train_members(data, data.stop_x, MLP, [1, 2, 3], best_grid_score)
     expected = np.mean([np.exp(member.log_probability) for member in members], axis=0)
-    assert np.exp(mean_log_probability(members)) == pytest.approx(expected, abs=1e-6)
+    assert np.exp(predicted(members)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_blend_teaches_logistic_regression_by_its_percentages():
@@ -239,7 +244,7 @@ def test_a_saved_head_predicts_the_same(tmp_path):
 
 def test_the_history_gives_the_spread_over_seeds(tmp_path):
     _, members, _ = train_and_predict(dataset(), {"early_stopping": "inner", "seeds": [1, 2, 3]}, MLP | {"epochs": 4}, best_grid_score)
-    save_history(tmp_path / "history.json", members)
+    save_history(tmp_path / "history.json", {member.seed: member.history for member in members})
     history = json.loads((tmp_path / "history.json").read_text())
     best = [seed["stop_score"][seed["best_epoch"] - 1] for seed in history["seeds"].values()]
     assert history["stop_score_spread"] == pytest.approx(np.std(best, ddof=1))

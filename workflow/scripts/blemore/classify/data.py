@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from blemore.classify.splits import INNER, SCORED, TRAIN
-from blemore.data.labels import EMOTIONS, percentages
+from blemore.data.labels import teaching_labels
+from blemore.data.splits import INNER, SCORED, TRAIN
 from blemore.job import BadInput
-from blemore.stores import USABLE, Features, content_digest
+from blemore.stores import USABLE, Features
 
 
 class Examples(NamedTuple):
@@ -42,15 +42,7 @@ def align(sheet: pd.DataFrame, features: Features, part: NDArray[np.str_]) -> Da
     x[known] = features.embedding[source]
     usable = np.zeros(len(clips), bool)
     usable[known] = np.isin(features.status[source], USABLE)
-    y = np.full((len(clips), len(EMOTIONS)), np.nan, np.float32)
-    labelled = (sheet["split"] != "test").to_numpy()
-    y[labelled] = percentages(sheet[labelled]) / np.float32(100)
-    return Dataset(clips, x, y, usable, part)
-
-
-def labels_digest(data: Dataset) -> str:
-    """SHA-256 over clips, labels and parts: what a head learned besides the features."""
-    return content_digest({"clip": data.clip, "label": data.y, "part": [str(part) for part in data.part]})
+    return Dataset(clips, x, teaching_labels(sheet), usable, part)
 
 
 def examples(data: Dataset, early_stopping: str) -> tuple[Examples, StandardScaler]:

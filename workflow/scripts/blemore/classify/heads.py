@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from blemore.classify.data import Examples
-from blemore.classify.mlp import Score, predict_logits, train_mlp
+from blemore.classify.mlp import predict_logits, train_mlp
 from blemore.data.labels import EMOTIONS
+from blemore.finetune.learning import Score
 
 NEVER_SEEN = -30.0  # log-probability of an emotion that no training clip has
 
@@ -37,12 +38,6 @@ def train_members(
     if recipe["kind"] == "logistic":
         return [_logistic(examples, x, recipe, seeds[0])]  # it has no randomness, so one seed is all seeds
     return [_mlp(examples, x, recipe, seed, score, epochs[seed] if epochs else None) for seed in seeds]
-
-
-def mean_log_probability(members: Sequence[Member]) -> NDArray[np.float32]:
-    """Log of the mean probability over members: what is averaged is the softmax."""
-    stacked = np.stack([member.log_probability.astype(np.float64) for member in members])
-    return (logsumexp(stacked, axis=0) - np.log(len(members))).astype(np.float32)
 
 
 def _mlp(examples: Examples, x: NDArray[np.float32], recipe: Mapping[str, Any], seed: int, score: Score, epochs: int | None) -> Member:

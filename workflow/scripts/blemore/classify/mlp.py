@@ -1,19 +1,17 @@
 """The classifier of the paper and of the organisers: a small network on frozen features, trained on soft labels."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
 
 from blemore.classify.data import Examples
 from blemore.data.labels import EMOTIONS
+from blemore.finetune.learning import Score, Watch, soft_label_loss
 from blemore.job import BadInput
-
-Score = Callable[[NDArray[np.float32], NDArray[np.int8]], float]
 
 
 class Trained(NamedTuple):
@@ -38,11 +36,6 @@ def build(features: int, hidden: Sequence[int], batch_norm: bool, dropout: float
     return nn.Sequential(*layers, nn.Linear(features, len(EMOTIONS)))
 
 
-def soft_label_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Mean over clips of KL(target || softmax(logits)), arXiv:2603.23650 section III-A."""
-    return functional.kl_div(functional.log_softmax(logits, dim=1), target, reduction="batchmean")
-
-
 def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: Score, epochs: int | None = None) -> Trained:
     """Trains one network; keeps the epoch that is best on the stopping clips.
 
@@ -61,14 +54,15 @@ def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: S
     x, y, stop_x, stop_y = (torch.from_numpy(array) for array in examples)
     network = build(x.shape[1], recipe["hidden"], recipe["batch_norm"], recipe["dropout"])
     optimizer = _optimizer(network, recipe)
-    watch = Watch(stop_x, stop_y, recipe["monitor"], score) if len(stop_x) and epochs is None else None
+    watch = Watch(stop_y, recipe["monitor"], score) if len(stop_x) and epochs is None else None
     train_loss = []
     for epoch in range(1, (epochs or recipe["epochs"]) + 1):
         train_loss.append(_train_epoch(network, optimizer, x, y, recipe["batch_size"]))
         if watch is None:
             continue
-        watch.see(network, epoch)
-        if recipe["patience"] is not None and epoch - watch.best_epoch >= recipe["patience"]:
+        with torch.inference_mode():
+            watch.see(network.eval()(stop_x), network.state_dict(), epoch)
+        if watch.is_over(epoch, recipe["patience"]):
             break
     if watch is None:
         return Trained(network.eval(), epoch, train_loss, [], [])
@@ -76,31 +70,6 @@ def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: S
         raise BadInput(f"training diverged: no epoch has a finite loss; lower learning_rate of the head (now {recipe['learning_rate']}).")
     network.load_state_dict(watch.best_state)
     return Trained(network.eval(), watch.best_epoch, train_loss, watch.losses, watch.scores)
-
-
-class Watch:
-    """Keeps the network of the epoch that is best on held-out clips."""
-
-    def __init__(self, x: torch.Tensor, y: torch.Tensor, monitor: str, score: Score) -> None:
-        self.x, self.y, self.monitor, self.score = x, y, monitor, score
-        self.truth = np.round(y.numpy() * 100).astype(np.int8)
-        self.losses: list[float] = []
-        self.scores: list[float] = []
-        self.best_epoch, self.best_value = 0, -np.inf
-        self.best_state: dict[str, torch.Tensor] = {}
-
-    @torch.inference_mode()
-    def see(self, network: nn.Sequential, epoch: int) -> None:
-        """Judges the network after an epoch; the first of equal epochs stays the best."""
-        network.eval()
-        logits = network(self.x)
-        finite = bool(logits.isfinite().all())
-        self.losses.append(float(soft_label_loss(logits, self.y)))
-        self.scores.append(self.score(logits.softmax(1).numpy(), self.truth) if finite else 0.0)
-        value = self.scores[-1] if self.monitor == "score" else -self.losses[-1]
-        if finite and value > self.best_value:
-            self.best_epoch, self.best_value = epoch, value
-            self.best_state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
 def _optimizer(network: nn.Module, recipe: Mapping[str, Any]) -> torch.optim.Optimizer:

@@ -10,10 +10,10 @@ from safetensors.numpy import save_file
 from sklearn.preprocessing import StandardScaler
 
 from blemore.classify.data import Dataset, examples, scaled
-from blemore.classify.heads import Member, mean_log_probability, train_members
-from blemore.classify.mlp import Score
+from blemore.classify.heads import Member, train_members
 from blemore.data.labels import EMOTIONS
-from blemore.stores import Probabilities, write_json, write_probabilities
+from blemore.finetune.learning import Score, mean_log_probability, save_history
+from blemore.stores import Probabilities, write_probabilities
 
 
 def train_and_predict(
@@ -31,7 +31,7 @@ def train_and_predict(
     train, scaler = examples(data, cfg["early_stopping"])
     members = train_members(train, scaled(scaler, data.x[data.usable]), recipe, cfg["seeds"], score, epochs)
     logit = np.full((len(data.clip), len(EMOTIONS)), np.nan, np.float32)
-    logit[data.usable] = mean_log_probability(members)
+    logit[data.usable] = mean_log_probability([member.log_probability for member in members])
     return Probabilities(np.exp(logit), data.clip, [str(part) for part in data.part], logit), members, scaler
 
 
@@ -43,7 +43,7 @@ def write_results(output: Any, rows: Probabilities, members: Sequence[Member], s
         attributes: what determines the numbers, from `stores.provenance`.
     """
     save_head(output.head, members, scaler)
-    save_history(output.history, members)
+    save_history(output.history, {member.seed: member.history for member in members})
     write_probabilities(output.store, rows, EMOTIONS, attributes)
 
 
@@ -53,16 +53,3 @@ def save_head(path: str | Path, members: Sequence[Member], scaler: StandardScale
     for member in members:
         tensors |= {f"seed{member.seed}.{name}": np.ascontiguousarray(values) for name, values in member.parameters.items()}
     save_file(tensors, path)
-
-
-def save_history(path: str | Path, members: Sequence[Member]) -> None:
-    """Loss and score per epoch of every seed, the epoch that was kept, and the spread of the best stopping score over seeds."""
-    best = [member.history["stop_score"][member.history["best_epoch"] - 1] for member in members if member.history["stop_score"]]
-    spread = float(np.std(best, ddof=1)) if len(best) > 1 else None
-    write_json(path, {"seeds": {str(member.seed): member.history for member in members}, "stop_score_spread": spread})
-
-
-def epochs_of(histories: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Median over folds of the epoch that was kept, by seed: how long a head trains that nothing can stop."""
-    seeds = histories[0]["seeds"]
-    return {int(seed): max(1, int(np.median([history["seeds"][seed]["best_epoch"] for history in histories]))) for seed in seeds}

@@ -45,6 +45,14 @@ def soft_labels(sheet: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[str, 
     return (percentages(sheet) / 100).astype(np.float32)
 
 
+def teaching_labels(sheet: pd.DataFrame) -> NDArray[np.float32]:
+    """Soft labels of all clips of the checked sheet, shape (n, 6); NaN for test clips, whose labels nothing may learn from."""
+    y = np.full((len(sheet), len(EMOTIONS)), np.nan, np.float32)
+    labelled = (sheet["split"] != "test").to_numpy()
+    y[labelled] = percentages(sheet[labelled]) / np.float32(100)
+    return y
+
+
 def _rows(sheet: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """The clip's name in parentheses, and the label columns; an absent column is missing everywhere."""
     table = sheet if isinstance(sheet, pd.DataFrame) else pd.DataFrame(sheet)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blemore.classify.splits import split_clips
+from blemore.data.splits import split_clips
 
 
 def sheet(rows):

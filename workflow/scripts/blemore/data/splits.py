@@ -1,10 +1,12 @@
 """Who trains, who stops the training, who is scored: disjoint in actors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from blemore.stores import content_digest
 
 TRAIN, INNER, SCORED, TEST = "train", "inner", "scored", "test"
 
@@ -39,3 +41,8 @@ def held_out(sheet: pd.DataFrame, folds: Sequence[int], fold: int) -> NDArray[np
     if len(folds) == 2:
         actors = actors[: len(actors) // 2]
     return chosen & sheet["video_id"].isin(actors).to_numpy()
+
+
+def labels_digest(clip: list[str], label: NDArray[np.float32], part: Iterable[str]) -> str:
+    """SHA-256 over clips, labels and parts: what was learned besides the inputs."""
+    return content_digest({"clip": clip, "label": label, "part": [str(one) for one in part]})
