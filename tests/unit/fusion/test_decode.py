@@ -126,8 +126,12 @@ def test_centring_takes_an_actors_preference_away():
     assert centre_actors(plain, actor).sum(axis=1) == pytest.approx(1)
 
 
-def test_every_decoder_is_scored_under_every_protocol():
-    rows = decoders(data_of())
+@pytest.fixture(scope="module")
+def rows():
+    return decoders(data_of())
+
+
+def test_every_decoder_is_scored_under_every_protocol(rows):
     assert [(row["decoder"], row["actor_centred"], row["protocol"]) for row in rows] == [
         (decoder, centred, protocol) for protocol in ("paper", "pooled", "nested") for centred in (False, True) for decoder in DECODERS
     ]
@@ -136,10 +140,9 @@ def test_every_decoder_is_scored_under_every_protocol():
     assert [row["less_thresholds"]["difference"] for row in rows if row["decoder"] == "thresholds" and not row["actor_centred"]] == [0, 0, 0]
 
 
-def test_plain_thresholds_are_those_of_the_protocol():
-    data = data_of()
-    evaluations, _ = evaluate_all(data, SETTINGS, False)
-    for row in decoders(data):
+def test_plain_thresholds_are_those_of_the_protocol(rows):
+    evaluations, _ = evaluate_all(data_of(), SETTINGS, False)
+    for row in rows:
         if row["decoder"] == "thresholds" and not row["actor_centred"]:
             assert row["Score"] == evaluations[row["protocol"]].block["pooled"]["Score"]
 
@@ -154,5 +157,5 @@ def test_labels_of_the_scored_fold_reach_no_nested_decision():
         assert np.array_equal(decided[data.fold == 0], second[key][data.fold == 0]), key
 
 
-def test_the_same_data_give_the_same_rows():
-    assert decoders(data_of()) == decoders(data_of())
+def test_the_same_data_give_the_same_rows(rows):
+    assert decoders(data_of()) == rows

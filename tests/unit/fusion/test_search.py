@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 from unit.fusion.cases import degenerate, random_probabilities, random_truth
 
 from blemore.fusion.search import Data, Objective, simplex_hours
@@ -96,24 +97,33 @@ def test_coordinate_search_ends_where_no_smallest_move_helps():
     assert objective(moves / moves.sum(axis=1, keepdims=True)).max() <= objective(weights[np.newaxis])[0]
 
 
-@pytest.mark.parametrize("method", ["greedy", "coordinate", "cma_es", "simplex"])
-def test_number_of_threads_and_of_calls_does_not_count(method, repository):
-    program = f"""
+THREADS_PROGRAM = """
 import numpy as np
-from blemore.fusion.weights import search_weights
+from blemore.fusion.decode import evaluate_decoders
+from blemore.fusion.protocols import OutOfFold, evaluate_all
+from blemore.fusion.resampling import draw_actors
+from blemore.fusion.weights import fuse, search_weights
 rng = np.random.default_rng(0)
-truth = (np.eye(6) * 100)[rng.integers(6, size=400)]
-probabilities = rng.dirichlet(np.ones(6), (4, 400))
-found = [search_weights(probabilities, truth, np.arange(400) % 5, {method!r}, picks=4, bags=2, evaluations=100) for _ in range(2)]
-print([weights.tobytes().hex() for weights in found])
-assert np.array_equal(*found)
+truth = (np.eye(6, dtype=np.int8) * 100)[rng.integers(6, size=1000)]
+truth[:500, 0], truth[:500, 1:], truth[:500, 2] = 70, 0, 30
+probabilities, fold = rng.dirichlet(np.ones(6), (8, 1000)), np.arange(1000) % 2
+for method in ("greedy", "coordinate", "cma_es", "simplex"):
+    found = [search_weights(probabilities, truth, fold, method, picks=4, bags=2, step=0.5, evaluations=100) for _ in range(2)]
+    assert np.array_equal(*found)
+    print(method, found[0].tobytes().hex(), fuse(probabilities, found[0]).tobytes().hex())
+data = OutOfFold(probabilities[:2], truth, fold, np.char.add("A", (np.arange(1000) % 20).astype(str)))
+evaluations, _ = evaluate_all(data, {"weights": {"method": "uniform"}, "thresholds": {}}, False)
+print(evaluate_decoders(data, evaluations, {}, draw_actors(20, 50, 1)))
 """
-    found = set()
-    for threads in ("1", "4"):
-        variables = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), threads)
-        environment = os.environ | variables | {"PYTHONPATH": str(repository / "workflow" / "scripts")}
-        found.add(subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True, check=True).stdout)
-    assert len(found) == 1
+
+
+def test_number_of_threads_and_of_calls_does_not_count(repository, capfd):
+    with threadpool_limits(4):
+        exec(THREADS_PROGRAM, {})
+    variables = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    environment = os.environ | variables | {"PYTHONPATH": str(repository / "workflow" / "scripts")}
+    alone = subprocess.run([sys.executable, "-W", "ignore", "-c", THREADS_PROGRAM], env=environment, capture_output=True, text=True, check=True)
+    assert capfd.readouterr().out == alone.stdout
 
 
 def test_searches_leave_the_global_generator_alone():

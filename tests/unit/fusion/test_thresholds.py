@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from unit.fusion.cases import degenerate, labelled_clips, random_probabilities, random_truth
 from unit.fusion.slow import slow_grid, slow_optimum
 
+from blemore.fusion.exact import best_prefix_sums
 from blemore.fusion.metrics import presence_accuracy, salience_accuracy, score
 from blemore.fusion.postprocess import decode
-from blemore.fusion.thresholds import GRID, best_grid_score, best_prefix_sums, grid_scores, plateau_centre, search_exact, search_grid, search_thresholds
+from blemore.fusion.thresholds import GRID, best_grid_score, grid_scores, plateau_centre, search_exact, search_grid, search_thresholds
 
 ANCHOR = np.array(
     [[0.7, 0.1, 0.05, 0.03, 0.02, 0.1], [0.2, 0.6, 0.05, 0.03, 0.02, 0.1], [0.1, 0.1, 0.6, 0.05, 0.05, 0.1], [0, 0, 0, 0, 0.4, 0.6], [0.9, 0, 0, 0, 0, 0.1]]
@@ -122,7 +123,7 @@ def test_best_prefix_sums_as_summing_every_prefix(seed):
         steps, ranks = rng.choice([-1, 1], size=rng.integers(0, 20)), rng.integers(0, 20, size=20)
         ranks = ranks[: len(steps)] % max(len(steps), 1)
         slow = [max(sum(steps[i] for i in range(used) if ranks[i] < cut) for cut in range(21)) for used in range(len(steps) + 1)]
-        assert best_prefix_sums(ranks.tolist(), steps.tolist()) == slow
+        assert best_prefix_sums(ranks, steps).tolist() == slow
 
 
 def surface(*rectangles):

@@ -1,7 +1,3 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -89,24 +85,6 @@ def test_same_seed_same_weights_other_seed_others(ensemble):
     first, again, other = (search_weights(*evidence, "greedy", actors=actors, bags=3, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-
-
-def test_number_of_threads_does_not_count(repository):
-    program = """
-import numpy as np
-from blemore.fusion.weights import fuse, search_weights
-rng = np.random.default_rng(0)
-truth = (np.eye(6) * 100)[rng.integers(6, size=3000)]
-probabilities = rng.dirichlet(np.ones(6), (8, 3000))
-weights = search_weights(probabilities, truth, np.arange(3000) % 5, "greedy", picks=4, bags=1)
-print(weights.tobytes().hex(), fuse(probabilities, weights).sum().hex())
-"""
-    found = set()
-    for threads in ("1", "4"):
-        variables = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
-        environment = os.environ | variables | {"PYTHONPATH": str(repository / "workflow" / "scripts")}
-        found.add(subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True).stdout)
-    assert len(found) == 1
 
 
 def test_order_of_the_encoders_does_not_count(ensemble):

@@ -214,45 +214,13 @@ def search_exact(probabilities: ArrayLike, truth: ArrayLike) -> Thresholds:
         probabilities: (n, 6), finite, n > 0.
         truth: percent (n, 6).
     """
+    from blemore.fusion.exact import optimum  # compiles for seconds, which no other search needs
+
     p, labels = _checked(probabilities, truth)
     points = turning_points(two_largest(p), labels)
-    pair_reach, alone_reach = np.sort(points.reach[points.pair]), np.sort(points.reach[points.alone])
-    values = np.unique(np.concatenate([pair_reach, alone_reach[np.isfinite(alone_reach)]]))
-    alphas = np.append(values, np.nextafter(values.max(initial=0.5), np.inf))
-    present = len(pair_reach) - np.searchsorted(pair_reach, alphas) + np.searchsorted(alone_reach, alphas)
-
-    salient = np.flatnonzero(points.even | points.uneven)
-    salient = salient[np.argsort(-points.reach[salient], kind="stable")]
-    differences, rank = np.unique(points.difference[salient], return_inverse=True)
-    step = np.where(points.even[salient], 1, -1)
-    best = np.add(best_prefix_sums(rank.tolist(), step.tolist()), np.cumsum([0, *(step < 0)]))
-    used = len(salient) - np.searchsorted(points.reach[salient[::-1]], alphas)
-    presence, salience = present / len(p), best[used] / _blends(labels)
-    at = int((0.5 * presence + 0.5 * salience).argmax())
-
-    prefix = np.bincount(rank[: used[at]], step[: used[at]], len(differences)).cumsum()
-    betas = np.append(-1.0, differences)
-    beta = betas[np.append(0, prefix).argmax()]
-    return Thresholds(float(alphas[at]), float(beta), float(presence[at]), float(salience[at]), float(0.5 * presence[at] + 0.5 * salience[at]))
-
-
-def best_prefix_sums(ranks: list[int], steps: list[int]) -> list[int]:
-    """The largest sum of steps over the lowest ranks, before the first step and after each one; no rank at all sums to 0.
-
-    A segment tree over the ranks holds the sum and the best prefix sum of each node; a step changes the nodes above its rank.
-    """
-    leaves = 1 << max(len(ranks) - 1, 0).bit_length()
-    total, best = [0] * (2 * leaves), [0] * (2 * leaves)
-    found = [0]
-    for rank, step in zip(ranks, steps, strict=True):
-        node = leaves + rank
-        total[node] += step
-        best[node] = max(total[node], 0)
-        while node := node // 2:
-            total[node] += step
-            best[node] = max(best[2 * node], total[2 * node] + best[2 * node + 1])
-        found.append(best[1])
-    return found
+    of_clips = (points.reach, points.difference, points.alone, points.pair, points.even, points.even | points.uneven)
+    alpha, beta, presence, salience = optimum(*of_clips, len(p), _blends(labels))
+    return Thresholds(alpha, beta, presence, salience, 0.5 * presence + 0.5 * salience)
 
 
 def _checked(probabilities: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.float64], Labels]:
