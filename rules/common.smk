@@ -174,6 +174,13 @@ def local_weights(wildcards):
     )
 
 
+def frame_store(pattern):
+    """The face crops or body frames of a shard, whichever the encoder looks at."""
+    return lambda wildcards: pattern.format(
+        frames=config["features"][wildcards.encoder]["frames"], **wildcards
+    )
+
+
 def shard_stores(pattern):
     """The stores of all shards of an encoder; never none, since a store of nothing would replace a gathered one."""
 

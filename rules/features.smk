@@ -1,7 +1,7 @@
-from blemore.features.kinds import SPEECH
+from blemore.features.kinds import IMAGE, SPEECH, VIDEO
 
-FETCHED = SPEECH  # kinds whose weights come from the hub
-EXTRACTED = (*SPEECH, "prosody", "gemini")  # kinds with a store for each shard
+FETCHED = (*SPEECH, *IMAGE, *VIDEO, "videoswin")  # kinds whose weights come from a hub
+EXTRACTED = (*FETCHED, "prosody", "gemini")  # kinds with a store for each shard
 
 
 rule fetch_weights:
@@ -67,6 +67,115 @@ rule embed_wav2vec2:
         runtime=runtime("device", "weights"),
     script:
         "../workflow/scripts/embed_wav2vec2.py"
+
+
+rule embed_image:
+    input:
+        manifest=frame_store("results/media/{frames}/{shard}.json"),
+        frames=ancient(frame_store("results/media/{frames}/{shard}.h5")),
+        weights="results/weights/{encoder}.json",
+    output:
+        store=directory("results/features/shards/{encoder}/{shard}.zarr"),
+        manifest="results/features/shards/{encoder}/{shard}.json",
+    log:
+        "results/logs/embed_image/{encoder}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed_image/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=of_kind(*IMAGE),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=for_clips(3000),
+        runtime=for_clips(10, per_clip=0.5),
+    params:
+        cfg=settings(
+            "features.{encoder}",
+            "fps",
+            "frames",
+            "kind",
+            "model",
+            "precision",
+            "revision",
+            "segments",
+        ),
+        code=fingerprint("embed_image.py", env="torch"),
+        actors=shard_actors,
+        runtime=runtime("device", "weights"),
+    script:
+        "../workflow/scripts/embed_image.py"
+
+
+rule embed_videoswin:
+    input:
+        manifest=frame_store("results/media/{frames}/{shard}.json"),
+        frames=ancient(frame_store("results/media/{frames}/{shard}.h5")),
+        weights="results/weights/{encoder}.json",
+    output:
+        store=directory("results/features/shards/{encoder}/{shard}.zarr"),
+        manifest="results/features/shards/{encoder}/{shard}.json",
+    log:
+        "results/logs/embed_videoswin/{encoder}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed_videoswin/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("videoswin"),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=for_clips(4000),
+        runtime=for_clips(10, per_clip=1),
+    params:
+        cfg=settings(
+            "features.{encoder}",
+            "fps",
+            "frames",
+            "model",
+            "precision",
+            "revision",
+            "segments",
+            "window",
+        ),
+        code=fingerprint("embed_videoswin.py", env="torch"),
+        actors=shard_actors,
+        runtime=runtime("device", "weights"),
+    script:
+        "../workflow/scripts/embed_videoswin.py"
+
+
+rule embed_video:
+    input:
+        manifest="results/media/clips/{shard}.json",
+        clips=ancient("results/media/clips/{shard}"),
+        weights="results/weights/{encoder}.json",
+    output:
+        store=directory("results/features/shards/{encoder}/{shard}.zarr"),
+        manifest="results/features/shards/{encoder}/{shard}.json",
+    log:
+        "results/logs/embed_video/{encoder}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed_video/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=of_kind(*VIDEO),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=for_clips(8000),
+        runtime=for_clips(10, per_clip=0.5),
+    params:
+        cfg=settings("features.{encoder}", "kind", "model", "precision", "revision"),
+        cut=settings("media.clips", "fps"),
+        code=fingerprint("embed_video.py", env="torch"),
+        actors=shard_actors,
+        runtime=runtime("device", "weights"),
+    script:
+        "../workflow/scripts/embed_video.py"
 
 
 rule embed_prosody:

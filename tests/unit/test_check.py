@@ -103,6 +103,50 @@ def test_a_local_checkpoint_must_be_whole(config, files, expected):
     assert found.blocks_run == (expected[0] != "ready")
 
 
+@pytest.mark.parametrize(
+    ("name", "files", "lacking"),
+    [
+        ("clip_own", ["config.json", "model.safetensors"], "preprocessor_config.json"),
+        ("pe_av", ["config.json", "model.safetensors", "preprocessor_config.json"], "video_preprocessor_config.json"),
+        ("clip_own", ["config.json", "preprocessor_config.json"], "model.safetensors or pytorch_model.bin"),
+        ("videoswin_own", [], "single .pth file"),
+        ("videoswin_own", ["a.pth", "b.pth"], "single .pth file"),
+    ],
+)
+def test_what_a_checkpoint_of_each_kind_must_hold(config, name, files, lacking):
+    Path("local").mkdir()
+    for file in files:
+        touch(Path("local", file))
+    config["features"][name]["model"] = "local"
+    assert state(config, name)[1:3] == ("folder incomplete", f"features.{name}.model names local, which holds no {lacking}")
+
+
+def test_gated_weights_need_a_token(config, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HF_HOME", "home")
+    found = state(config, "dinov3_own")
+    assert (found.state, found.blocks_run) == ("gated", True)
+    assert found.detail == (
+        "facebook/dinov3-vitb16-pretrain-lvd1689m, 0.3 GB (features.dinov3_own.model): accept its licence on the hub and give your token in HF_TOKEN; "
+        "or name a local folder"
+    )
+    touch(Path("home/token"))
+    assert state(config, "dinov3_own").state == "weights missing"
+
+
+def test_weights_of_torchvision_are_a_name_a_folder_or_a_file(config):
+    assert state(config, "videoswin_own")[1:3] == (
+        "weights missing",
+        "swin3d_t, 0.1 GB (features.videoswin_own.model): fetched by `snakemake weights`, or by the run itself where the hub can be reached; "
+        "or name a local folder",
+    )
+    touch(Path("weights/swin3d_t--KINETICS400_V1/swin3d_t-7615ae03.pth"))
+    assert state(config, "videoswin_own")[1:3] == ("ready", "weights/swin3d_t--KINETICS400_V1")
+    touch(Path("mine.pth"))
+    config["features"]["videoswin_own"]["model"] = "mine.pth"
+    assert state(config, "videoswin_own")[1:3] == ("ready", "mine.pth")
+
+
 @pytest.mark.parametrize("model", ["wav2vec2", "/nowhere/wav2vec2", "./a/b", "a/b/c"])
 def test_what_is_neither_folder_nor_name_on_the_hub_blocks(config, model):
     config["features"]["wav2vec2"]["model"] = model

@@ -133,7 +133,11 @@ def test_every_kind_is_used_by_the_default(default):
         ("features.prosody.f0_min_hz", 1500.0, "features.prosody.f0_min_hz is 1500.0; it must be below f0_max_hz, 1000.0."),
         ("features.wav2vec2.kind", "wav2vec", "features.wav2vec2.kind is 'wav2vec'; did you mean wav2vec2?"),
         ("features.own", {"kind": ["prosody"]}, "features.own.kind is ['prosody']; did you mean prosody?"),
-        ("features.own", {}, "features.own.kind is null; known are gemini, hubert, prosody, provided, wav2vec2, wavlm."),
+        (
+            "features.own",
+            {},
+            "features.own.kind is null; known are clip, dinov2, dinov3, gemini, hubert, pe_av, prosody, provided, siglip2, videoswin, wav2vec2, wavlm, xclip.",
+        ),
         ("features.own", None, "features.own is null; it must be a block."),
         ("classify.heads.mlp_512.kind", "svm", "classify.heads.mlp_512.kind is 'svm'; known are logistic, mlp."),
         ("encoders", ["wav2vec"], "encoders names wav2vec, which is not in features: did you mean wav2vec2?"),

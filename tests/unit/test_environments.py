@@ -89,7 +89,7 @@ def test_what_is_installed_without_dependencies_has_them(repository):
 
 def test_every_direct_requirement_is_imported(repository, direct):
     files = [*SCRIPTS.rglob("*.py"), *(repository / "demo").glob("*.py"), *(repository / "rules").glob("*.py")]
-    used = set().union(*(imported(path) for path in files)) | {"torchvision"}  # facenet-pytorch and transformers import it
+    used = set().union(*(imported(path) for path in files)) | {"timm", "torchvision"}  # transformers imports them
     assert direct.keys() - used == {"pyarrow", "xarray"}  # what pandas writes parquet with; how users open stores, as the tests do
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from unit.features.hub import COMMIT, Hub
 
-from blemore.features.weights import describe, fetch, folder_of, local_sizes, open_folder
+from blemore.features.weights import STATED_DIGITS, describe, fetch, folder_of, local_sizes, open_folder
 from blemore.job import BadInput
 from blemore.settings import SCRIPTS
 
@@ -97,6 +97,62 @@ def test_a_hub_that_does_not_answer_is_one_sentence(tmp_path):
     hub = SimpleNamespace(url="http://127.0.0.1:9")
     said = fetch_from(hub, tmp_path).stderr.splitlines()[-1]
     assert said.startswith("blemore.job.BadInput: the weights of org/tiny (main) could not be fetched (")
+
+
+@pytest.fixture
+def torchvision_file(tmp_path, monkeypatch):
+    """A function that makes torchvision's weights of swin3d_t a local file, whose name states some digits of its SHA-256."""
+
+    def state_digits(digits):
+        source = tmp_path / f"swin3d_t-{digits}.pth"
+        source.write_bytes(b"numbers")
+        known = SimpleNamespace(__members__={"KINETICS400_V1": SimpleNamespace(url=source.as_uri())})
+        monkeypatch.setattr("torchvision.models.get_model_weights", lambda name: known)
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+    return state_digits
+
+
+def test_torchvision_weights_are_fetched_and_described(tmp_path, torchvision_file):
+    digest = hashlib.sha256(b"numbers").hexdigest()
+    torchvision_file(digest[:8])
+    folder = fetch("swin3d_t", "KINETICS400_V1", tmp_path / "weights")
+    assert folder == tmp_path / "weights/swin3d_t--KINETICS400_V1"
+    assert describe(folder)["sha256"] == {f"swin3d_t-{digest[:8]}.pth": digest}
+
+
+@pytest.mark.parametrize(("revision", "said"), [("KINETICS400_V1", "invalid hash value"), ("LATEST", "torchvision has KINETICS400_V1 of it")])
+def test_torchvision_weights_that_are_not_what_their_name_states_are_refused(tmp_path, torchvision_file, revision, said):
+    torchvision_file("01234567")
+    with pytest.raises(BadInput, match=rf"the weights of swin3d_t \({revision}\) could not be fetched \(.*{said}"):
+        fetch("swin3d_t", revision, tmp_path / "weights")
+    assert not (tmp_path / f"weights/swin3d_t--{revision}").exists()
+
+
+def test_every_file_of_torchvision_states_digits_of_its_sha256():
+    from torchvision.models import get_model_weights
+
+    urls = [weights.url for name in ("swin3d_t", "swin3d_s", "swin3d_b") for weights in get_model_weights(name)]
+    assert len(urls) >= 4
+    assert all(STATED_DIGITS.search(url) for url in urls)
+
+
+def test_a_file_of_weights_is_taken_as_it_is(tmp_path):
+    file = tmp_path / "mine.pth"
+    file.write_bytes(b"numbers")
+    described = describe(fetch(str(file), "main", "weights"))
+    assert described["bytes"] == {"mine.pth": 7}
+    description = tmp_path / "weights.json"
+    description.write_text(json.dumps(described))
+    assert open_folder(str(file), "main", "weights", description) == (file, described["sha256"])
+    assert local_sizes(str(file), description) == {"mine.pth": 7}
+
+
+@pytest.mark.parametrize("name", ["org/tiny", "swin3d_t"])
+def test_names_have_no_local_sizes_before_and_after_they_are_fetched(name, tmp_path):
+    description = tmp_path / "weights.json"
+    description.write_text(json.dumps({"bytes": {"model.safetensors": 7}}))
+    assert local_sizes(name, description) == {}
 
 
 def test_what_is_no_folder_and_no_name_is_refused():

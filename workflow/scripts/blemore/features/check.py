@@ -8,7 +8,7 @@ from blemore.configuration import active_ensembles
 from blemore.data.catalogue import Catalogue, existing_sheets, missing_videos_paragraph
 from blemore.data.validation import validate
 from blemore.features.api_requests import Estimate, estimate, unanswered, what_leaves
-from blemore.features.kinds import OWN_HEAD, SPEECH
+from blemore.features.kinds import IMAGE, OWN_HEAD, SPEECH, VIDEO
 from blemore.features.readiness import STORED, Readiness, readiness
 from blemore.job import BadInput
 
@@ -25,14 +25,22 @@ COSTS = {
     "extract_audio": Cost(0.4, 0.12),
     "cut_clips": Cost(0.6, 0.2),
     **dict.fromkeys(SPEECH, Cost(0.8, 0.06)),
+    **dict.fromkeys(IMAGE, Cost(1.5, 0.02)),
+    **dict.fromkeys(VIDEO, Cost(2.0, 0.003)),
+    "videoswin": Cost(6.0, 0.03),
+    "track_faces": Cost(3.0, 0.01),
+    "crop_faces": Cost(0.5, 0.5),
+    "sample_body_frames": Cost(0.4, 0.5),
     "prosody": Cost(0.1, 0.001),
     "gemini": Cost(0.05, 0.08),
     "provided": Cost(0.01, 0.04),
 }
 HEAD_S = 0.7 * 150  # training of one head on one fold until 80 epochs bring nothing better
+FRAME_STAGES = ("track_faces", "crop_faces", "sample_body_frames")  # body frames carry the box of the tracked face
 MEDIA_OF_KIND = {
+    **dict.fromkeys((*IMAGE, "videoswin"), FRAME_STAGES),
     **dict.fromkeys((*SPEECH, "prosody"), ("extract_audio",)),
-    "gemini": ("cut_clips",),
+    **dict.fromkeys((*VIDEO, "gemini"), ("cut_clips",)),
     "provided": (),
 }
 

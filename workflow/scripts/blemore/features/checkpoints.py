@@ -17,19 +17,23 @@ def load_model(folder: str | Path, kind: str, classes: Mapping[str, str], precis
     """A model in evaluation mode with all weights that it needs.
 
     Args:
-        kind: what the checkpoint must be by the `model_type` of its config.json.
-        classes: kind -> class of transformers as `module.Class`; its own module, since transformers as a whole takes 3 s more to import.
+        kind: of the encoder.
+        classes: `model_type` of a checkpoint that is of this kind -> class of transformers as `module.Class`; its own module, since transformers
+            as a whole takes 3 s more to import.
         precision: `float32` or `bfloat16`, whatever the checkpoint was saved in.
 
     Raises:
-        BadInput: if the checkpoint is of another kind, or lacks weights.
+        BadInput: if the checkpoint is of another kind, lacks weights or is damaged.
     """
     found = model_type(folder)
-    if found != kind:
+    if found not in classes:
         raise BadInput(f"{folder} holds a checkpoint of {found}, not of {kind}; mend features.*.kind or features.*.model.")
-    module, _, name = classes[kind].rpartition(".")
+    module, _, name = classes[found].rpartition(".")
     cls = getattr(import_module(f"transformers.models.{module}"), name)
-    model, loading = cls.from_pretrained(folder, dtype=getattr(torch, precision), local_files_only=True, output_loading_info=True)
+    try:
+        model, loading = cls.from_pretrained(folder, dtype=getattr(torch, precision), local_files_only=True, output_loading_info=True)
+    except Exception as error:  # a damaged file raises whatever its reader does
+        raise BadInput(f"{folder} cannot be loaded ({str(error).splitlines()[0]}); put the checkpoint's own files there.") from error
     if missing := sorted(set(loading["missing_keys"]) - DRAWN_IN_TRAINING):
         raise BadInput(f"{folder} lacks the weights {', '.join(missing[:3])} ({len(missing)} in all): it is no checkpoint of {kind}; mend features.*.model.")
     return model.eval().to(device)

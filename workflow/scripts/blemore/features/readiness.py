@@ -2,27 +2,36 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from blemore.data.catalogue import Catalogue
 from blemore.features.api_requests import api_key, what_leaves
-from blemore.features.kinds import OWN, OWN_HEAD, SPEECH
-from blemore.features.weights import HUB_NAME, folder_of
+from blemore.features.kinds import IMAGE, OWN, OWN_HEAD, PREPROCESSING, SPEECH, VIDEO
+from blemore.features.weights import folder_of, is_fetched, is_name
 from blemore.job import BadInput
 
-READY, STORED, WEIGHTS_MISSING = "ready", "ready (stored)", "weights missing"
+READY, STORED, WEIGHTS_MISSING, GATED = "ready", "ready (stored)", "weights missing", "gated"
 FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING = "folder missing", "folder incomplete", "layers missing"
 KEY_MISSING, CONSENT_MISSING = "key missing", "consent missing"
-BLOCKING = (FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING)
-WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+BLOCKING = (GATED, FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING)
 SIZE_GB = {  # four bytes for each parameter
     "facebook/wav2vec2-large": 1.3,
     "facebook/wav2vec2-base": 0.4,
     "microsoft/wavlm-large": 1.3,
     "facebook/hubert-large-ll60k": 1.3,
+    "openai/clip-vit-base-patch32": 0.6,
+    "facebook/dinov2-base": 0.3,
+    "facebook/dinov3-vitb16-pretrain-lvd1689m": 0.3,
+    "google/siglip2-base-patch16-224": 1.5,
+    "microsoft/xclip-base-patch32": 0.8,
+    "swin3d_t": 0.1,
+    "swin3d_s": 0.2,
+    "swin3d_b": 0.4,
 }
+GATED_NAME = re.compile(r"facebook/dinov3-.*")  # whose licence must be accepted on the hub first
 
 
 class Readiness(NamedTuple):
@@ -80,21 +89,32 @@ def select_encoders(config: Mapping[str, Any], catalogue: Catalogue | None) -> l
     return [one.encoder for one in found if not one.blocks_run]
 
 
-def _speech(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
-    model, revision = config["features"][name]["model"], config["features"][name]["revision"]
-    folder, clips, setting = folder_of(model, revision, config["runtime"]["weights"]), _with_video(catalogue), f"features.{name}.model"
-    if (folder / "config.json").is_file() and (lacking := _lacking_layers(name, config["features"][name]["layers"][1], folder)):
+def _weights(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+    encoder = config["features"][name]
+    model, folder = encoder["model"], folder_of(encoder["model"], encoder["revision"], config["runtime"]["weights"])
+    clips, setting = _with_video(catalogue), f"features.{name}.model"
+    if "layers" in encoder and (folder / "config.json").is_file() and (lacking := _lacking_layers(name, encoder["layers"][1], folder)):
         return LAYERS_MISSING, lacking, clips
-    if Path(model).is_dir():
-        lacking = _lacking(folder)
+    if Path(model).exists():
+        lacking = _lacking(encoder["kind"], folder)
         return (FOLDER_INCOMPLETE, f"{setting} names {model}, which holds no {lacking}", clips) if lacking else (READY, f"{model}", clips)
-    if not HUB_NAME.fullmatch(model):
+    if not is_name(model):
         return FOLDER_MISSING, f"{setting} names {model}, which is neither a folder nor a name on the hub", clips
-    if (folder / "config.json").is_file():
-        return READY, str(folder), clips
-    size = f", {SIZE_GB[model]} GB" if model in SIZE_GB else ""
+    return (READY, str(folder), clips) if is_fetched(folder) else (*_absent(model, setting), clips)
+
+
+def _absent(model: str, setting: str) -> tuple[str, str]:
+    what = f"{model}, {SIZE_GB[model]} GB ({setting})" if model in SIZE_GB else f"{model} ({setting})"
+    if GATED_NAME.fullmatch(model) and not _has_token():
+        return GATED, f"{what}: accept its licence on the hub and give your token in HF_TOKEN; or name a local folder"
     how = "HF_HUB_OFFLINE=1 forbids to fetch them" if offline() else "fetched by `snakemake weights`, or by the run itself where the hub can be reached"
-    return WEIGHTS_MISSING, f"{model}{size} ({setting}): {how}; or name a local folder", clips
+    return WEIGHTS_MISSING, f"{what}: {how}; or name a local folder"
+
+
+def _has_token() -> bool:
+    """Whether the hub's client would find a token; where it looks is its documentation's."""
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    return bool(os.environ.get("HF_TOKEN")) or Path(os.environ.get("HF_TOKEN_PATH", home / "token")).is_file()
 
 
 def _lacking_layers(name: str, last: int, folder: Path) -> str:
@@ -105,10 +125,12 @@ def _lacking_layers(name: str, last: int, folder: Path) -> str:
     return f"features.{name}.layers asks for {last} of the {layers} layers of {folder}" if last > layers else ""
 
 
-def _lacking(folder: Path) -> str:
-    if not (folder / "config.json").is_file():
-        return "config.json"
-    return "" if any((folder / file).is_file() for file in WEIGHT_FILES) else " or ".join(WEIGHT_FILES)
+def _lacking(kind: str, folder: Path) -> str:
+    if kind == "videoswin":
+        return "" if folder.is_file() or len(list(folder.glob("*.pth"))) == 1 else "single .pth file"
+    absent = [name for name in ("config.json", *PREPROCESSING.get(kind, ())) if not (folder / name).is_file()]
+    there = any(folder.glob("*.safetensors")) or (folder / "pytorch_model.bin").is_file()
+    return absent[0] if absent else "" if there else "model.safetensors or pytorch_model.bin"
 
 
 def _prosody(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
@@ -147,7 +169,7 @@ def _with_video(catalogue: Catalogue | None) -> int | None:
 
 
 KINDS: dict[str, Callable[[str, Mapping[str, Any], Catalogue | None], tuple[str, str, int | None]]] = {
-    **dict.fromkeys(SPEECH, _speech),
+    **dict.fromkeys((*SPEECH, *IMAGE, *VIDEO, "videoswin"), _weights),
     "prosody": _prosody,
     "provided": _provided,
     "gemini": _gemini,

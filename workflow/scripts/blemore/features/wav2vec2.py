@@ -33,7 +33,7 @@ class HiddenLayers:
     """
 
     def __init__(self, folder: str | Path, kind: str, layers: tuple[int, int], precision: str = "float32", device: str = "cpu") -> None:
-        model = load_model(folder, kind, CLASSES, precision, device)
+        model = load_model(folder, kind, {kind: CLASSES[kind]}, precision, device)
         first, last = layers
         if last > len(model.encoder.layers):
             raise BadInput(f"{folder} has {len(model.encoder.layers)} layers, but features.*.layers asks for {last}; lower it.")

@@ -12,12 +12,19 @@ from blemore.job import BadInput
 from blemore.settings import sha256
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-FILES = ("*.json", "*.safetensors", "pytorch_model.bin")
+TORCHVISION_NAME = re.compile(r"swin3d_[tsb]")
+FILES = ("*.json", "*.safetensors", "pytorch_model.bin", "*.pth")
+STATED_DIGITS = re.compile(r"-([0-9a-f]{8})\.pth")  # of the SHA-256, in the names of torchvision's files
+
+
+def is_name(model: str) -> bool:
+    """Whether a model is one to fetch, on the Hugging Face hub or of torchvision, and nothing local."""
+    return bool(HUB_NAME.fullmatch(model) or TORCHVISION_NAME.fullmatch(model)) and not Path(model).exists()
 
 
 def folder_of(model: str, revision: str, weights: str | Path) -> Path:
-    """The folder of a checkpoint: `model` itself if that is one, else `{weights}/{org}--{name}--{revision}`."""
-    return Path(model) if Path(model).is_dir() else Path(weights) / f"{model.replace('/', '--')}--{revision}"
+    """Where a checkpoint is: `model` itself if that is a folder or a file, else `{weights}/{org}--{name}--{revision}`."""
+    return Path(model) if Path(model).exists() else Path(weights) / f"{model.replace('/', '--')}--{revision}"
 
 
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
@@ -31,15 +38,20 @@ def local_sizes(model: str, description: str | Path) -> dict[str, int]:
     Args:
         description: what `describe` gave when the folder was last there; weights that are gone make nothing stale.
     """
-    if HUB_NAME.fullmatch(model) and not Path(model).is_dir():
+    if is_name(model):
         return {}
-    if Path(model).is_dir():
+    if Path(model).exists():
         return _sizes(Path(model))
     return json.loads(Path(description).read_text())["bytes"] if Path(description).is_file() else {}
 
 
 def _model_files(folder: Path) -> list[Path]:
-    return sorted({path for pattern in FILES for path in folder.glob(pattern)})
+    return [folder] if folder.is_file() else sorted({path for pattern in FILES for path in folder.glob(pattern)})
+
+
+def is_fetched(folder: Path) -> bool:
+    """Whether a folder holds weights; it gets its name when they are whole."""
+    return (folder / "config.json").is_file() or any(folder.glob("*.pth"))
 
 
 def _sizes(folder: Path) -> dict[str, int]:
@@ -53,8 +65,7 @@ def open_folder(model: str, revision: str, weights: str | Path, description: str
         BadInput: if its files are no longer those that were described.
     """
     folder, described = folder_of(model, revision, weights), json.loads(Path(description).read_text())
-    found = {path.name: path.stat().st_size for path in folder.glob("*") if path.name in described["bytes"]}
-    if found != described["bytes"]:
+    if _sizes(folder) != described["bytes"]:
         raise BadInput(f"{folder} does not hold the weights that {description} describes; put them back, or delete {description} and run again.")
     return folder, described["sha256"]
 
@@ -68,9 +79,9 @@ def fetch(model: str, revision: str, weights: str | Path) -> Path:
         BadInput: if it cannot be had, naming the model and both ways on.
     """
     folder = folder_of(model, revision, weights)
-    if Path(model).is_dir() or (folder / "config.json").is_file():
+    if Path(model).exists() or is_fetched(folder):
         return folder
-    if not HUB_NAME.fullmatch(model):
+    if not is_name(model):
         raise BadInput(f"{model} is neither a folder nor a name on the hub; mend features.*.model.")
     if os.environ.get("HF_HUB_OFFLINE") == "1":
         raise BadInput(f"the weights of {model} are not in {folder} and HF_HUB_OFFLINE=1: run `snakemake weights` where there is a network, or name a folder.")
@@ -78,7 +89,7 @@ def fetch(model: str, revision: str, weights: str | Path) -> Path:
     with open(f"{folder}.lock", "w") as lock:
         # Two encoders may share a checkpoint.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "config.json").is_file():
+        if not is_fetched(folder):
             _fetch_into(folder, model, revision)
     return folder
 
@@ -86,7 +97,8 @@ def fetch(model: str, revision: str, weights: str | Path) -> Path:
 def _fetch_into(folder: Path, model: str, revision: str) -> None:
     partial = folder.with_name(folder.name + ".partial")
     try:
-        _download(model, revision, partial)
+        download = _download_torchvision if TORCHVISION_NAME.fullmatch(model) else _download
+        download(model, revision, partial)
         os.replace(partial, folder)
     except Exception as error:  # the hub client raises its own, its HTTP client's and the system's errors
         reason = " ".join(str(error).split())
@@ -108,3 +120,18 @@ def _download(model: str, revision: str, folder: Path) -> None:
             raise OSError(f"{file.rfilename} does not have the SHA-256 that the hub states")
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     (folder / "revision.txt").write_text(f"{info.sha}\n")
+
+
+def _download_torchvision(model: str, revision: str, folder: Path) -> None:
+    from torch.hub import download_url_to_file
+    from torchvision.models import get_model_weights
+
+    known = get_model_weights(model).__members__
+    if revision not in known:
+        raise OSError(f"torchvision has {', '.join(known)} of it")
+    url = known[revision].url
+    digits = STATED_DIGITS.search(url)
+    if not digits:
+        raise OSError(f"{url} states no SHA-256")
+    folder.mkdir(parents=True, exist_ok=True)
+    download_url_to_file(url, str(folder / Path(url).name), hash_prefix=digits[1], progress=False)

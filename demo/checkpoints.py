@@ -1,0 +1,87 @@
+"""Tiny random checkpoints of the real architectures, in the layout of the real ones, by kind of encoder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+SIDE = 32
+
+
+def write_tiny(kind: str, folder: Path, seed: int) -> None:
+    """Saves the checkpoint of a kind into a folder, equal for equal seeds."""
+    torch.manual_seed(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    TINY[kind](folder)
+
+
+def _clip(folder: Path) -> None:
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+
+    seeing = {**SMALL, "image_size": SIDE, "patch_size": 8, "projection_dim": 12}
+    CLIPModel(CLIPConfig(text_config={**SMALL, "vocab_size": 50}, vision_config=seeing, projection_dim=12)).save_pretrained(folder)
+    CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE).save_pretrained(folder)
+
+
+def _dinov2(folder: Path) -> None:
+    from transformers import BitImageProcessor, Dinov2Config, Dinov2Model
+
+    Dinov2Model(Dinov2Config(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=7)).save_pretrained(folder)
+    BitImageProcessor(size={"shortest_edge": SIDE}, crop_size=28).save_pretrained(folder)
+
+
+def _dinov3(folder: Path) -> None:
+    from transformers import DINOv3ViTConfig, DINOv3ViTImageProcessor, DINOv3ViTModel
+
+    DINOv3ViTModel(DINOv3ViTConfig(**SMALL, image_size=SIDE, patch_size=8)).save_pretrained(folder)
+    DINOv3ViTImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
+
+
+def _siglip2(folder: Path) -> None:
+    from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel
+
+    seeing = {**SMALL, "image_size": SIDE, "patch_size": 8}
+    SiglipModel(SiglipConfig(text_config={**SMALL, "vocab_size": 50}, vision_config=seeing)).save_pretrained(folder)
+    SiglipImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
+
+
+def _xclip(folder: Path) -> None:
+    from transformers import VideoMAEImageProcessor, XCLIPConfig, XCLIPModel
+
+    between = {"mit_hidden_size": 12, "mit_intermediate_size": 16, "mit_num_hidden_layers": 1, "mit_num_attention_heads": 2}
+    seeing = {**SMALL, "image_size": SIDE, "patch_size": 8, "num_frames": 8, **between}
+    XCLIPModel(XCLIPConfig(text_config={**SMALL, "vocab_size": 50}, vision_config=seeing, projection_dim=12)).save_pretrained(folder)
+    VideoMAEImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE).save_pretrained(folder)
+
+
+def _pe_av(folder: Path) -> None:
+    from transformers import PeAudioFeatureExtractor, PeAudioVideoConfig, PeAudioVideoModel, PeVideoVideoProcessor
+
+    layers = {**SMALL, "num_hidden_layers": 1, "head_dim": 8}
+    picture = {"architecture": "vit_pe_core_large_patch14_336", "num_classes": 8, "model_args": {"depth": 1, "embed_dim": 16, "num_heads": 2, "img_size": 28}}
+    hearing = {**layers, "dac_config": {"encoder_hidden_size": 4, "codebook_dim": 8, "hidden_size": 64}}
+    ends = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
+    together = {**layers, "audio_config": hearing, "video_config": {**layers, "vision_config": picture}}
+    PeAudioVideoModel(PeAudioVideoConfig(text_config={**SMALL, "vocab_size": 50, **ends}, audio_video_config=together)).save_pretrained(folder)
+    scaled = {"do_rescale": True, "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    PeVideoVideoProcessor(size={"height": 28, "width": 28}, do_resize=True, num_frames=4, **scaled).save_pretrained(folder)
+    PeAudioFeatureExtractor().save_pretrained(folder)
+
+
+def _videoswin(folder: Path) -> None:
+    from torchvision.models.video.swin_transformer import SwinTransformer3d
+
+    model = SwinTransformer3d([2, 4, 4], 8, [1, 1, 1, 1], [1, 1, 2, 2], [8, 7, 7], num_classes=4)
+    torch.save(model.state_dict(), folder / "swin3d_tiny.pth")
+
+
+TINY: dict[str, Callable[[Path], None]] = {
+    "clip": _clip,
+    "dinov2": _dinov2,
+    "dinov3": _dinov3,
+    "siglip2": _siglip2,
+    "xclip": _xclip,
+    "pe_av": _pe_av,
+    "videoswin": _videoswin,
+}
