@@ -55,7 +55,8 @@ def configuration(root: Path) -> dict:
     prosody = {
         f"prosody_{index}": {"kind": "prosody", "f0_min_hz": 65.0, "f0_max_hz": 1000.0, "hop_s": 0.01, "segments": 1 + index} for index in range(PROSODY)
     }
-    provided = {f"provided_{index}": {"kind": "provided", "train": f"provided_{index}_train", "test": f"provided_{index}_test"} for index in range(PROVIDED)}
+    unknown = {"kind": "provided", "width": None, "columns": None}
+    provided = {f"provided_{index}": {**unknown, "train": f"provided_{index}_train", "test": f"provided_{index}_test"} for index in range(PROVIDED)}
     features = wav2vec2 | prosody | provided
     sheets = {"train_sheet": "train.csv", "train_videos": ["train_videos"], "test_sheet": "test.csv", "test_videos": ["test_videos"]}
     return {"encoders": list(features), "data": {"root": str(root), **sheets}, "features": features, "fusion": {"ensembles": {"all": "all"}}}

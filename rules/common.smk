@@ -11,6 +11,7 @@ from snakemake.iocontainers import Wildcards
 
 from blemore import configuration, foreign
 from blemore.data.catalogue import Catalogue, missing_videos_paragraph
+from blemore.features import provided_files as provided
 from blemore.features import readiness, weights
 from blemore.job import BadInput
 from blemore.settings import fingerprint, pick
@@ -161,7 +162,9 @@ def member_stores(pattern):
 def of_kind(*kinds):
     """Constrains the wildcard to the encoders of some kinds."""
     names = [
-        name for name, encoder in config["features"].items() if encoder["kind"] in kinds
+        name
+        for name, encoder in configuration.encoders_of(config).items()
+        if encoder["kind"] in kinds
     ]
     return "|".join(names) or "none"
 
@@ -197,7 +200,23 @@ def shard_stores(pattern):
 @cache
 def provided_files(encoder):
     """Clip id -> file, size and actor: a file that comes, goes or is replaced makes the import stale."""
-    return CATALOGUE.provided(config["features"][encoder])
+    return provided.provided_files(CATALOGUE, config["features"][encoder])
+
+
+def provided_places(wildcards):
+    """No inputs; but where the folders are gone, a gathered store counts as given."""
+    if not any(file for file, *_ in provided_files(wildcards.encoder).values()):
+        raise WorkflowError(
+            f"no provided features of {wildcards.encoder} are there; `snakemake check` says where they were looked for."
+        )
+    return []
+
+
+def joined_stores(pattern):
+    """The gathered stores that a concatenation is made of, in its order."""
+    return lambda wildcards: expand(
+        pattern, encoder=config["concatenations"][wildcards.encoder]
+    )
 
 
 def submissions(wildcards):
@@ -236,7 +255,9 @@ def foreign_stores():
     stores = []
     with_features = (
         encoder
-        for encoder in ENCODERS
+        for encoder in dict.fromkeys(
+            [*ENCODERS, *configuration.parts_of(config, ENCODERS)]
+        )
         if not configuration.yields_probabilities(config, encoder)
     )
     for encoder in with_features:

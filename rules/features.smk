@@ -301,6 +301,8 @@ rule gather_features:
 
 
 rule import_provided:
+    input:
+        provided_places,
     output:
         store=directory("results/features/{encoder}.zarr"),
         manifest="results/features/{encoder}.json",
@@ -317,7 +319,7 @@ rule import_provided:
         mem_mb=for_clips(600, per_clip=0.1),
         runtime=for_clips(10, per_clip=0.02),
     params:
-        cfg=settings("features.{encoder}", "test", "train"),
+        cfg=settings("features.{encoder}", "columns", "test", "train", "width"),
         code=fingerprint("import_provided.py", env="plain"),
         limit=settings("data", "max_failed_fraction"),
         clips=lambda wildcards: provided_files(wildcards.encoder),
@@ -325,11 +327,37 @@ rule import_provided:
         "../workflow/scripts/import_provided.py"
 
 
+rule concatenate_features:
+    input:
+        manifests=joined_stores("results/features/{encoder}.json"),
+        stores=ancient(joined_stores("results/features/{encoder}.zarr")),
+    output:
+        store=directory("results/features/{encoder}.zarr"),
+        manifest="results/features/{encoder}.json",
+    log:
+        "results/logs/concatenate_features/{encoder}.log",
+    benchmark:
+        "results/benchmarks/concatenate_features/{encoder}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("concatenation"),
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=for_clips(600, per_clip=0.2),
+        runtime=for_clips(10, per_clip=0.005),
+    params:
+        cfg=settings("concatenations", "{encoder}"),
+        code=fingerprint("concatenate_features.py", env="plain"),
+    script:
+        "../workflow/scripts/concatenate_features.py"
+
+
 rule weights:
     input:
         [
             f"results/weights/{encoder}.json"
-            for encoder in ENCODERS
+            for encoder in configuration.parts_of(config, ENCODERS)
             if "revision" in config["features"][encoder]
         ],
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import concatenate_features
 import embed_prosody
 import embed_wav2vec2
 import fetch_weights
@@ -136,12 +137,27 @@ def test_provided_arrays_go_straight_into_a_gathered_store(tmp_path):
     (tmp_path / "b.npy").write_bytes(b"damaged")
     clips = {"a": (str(tmp_path / "a.npy"), 10, "A1"), "b": (str(tmp_path / "b.npy"), 7, "A1"), "c": (None, None, "")}
     output = outputs(tmp_path, "imagebind")
-    given = SimpleNamespace(cfg={"test": None, "train": "ImageBind"}, limit={"max_failed_fraction": 1.0}, code={}, clips=clips)
+    given = SimpleNamespace(cfg={"columns": None, "test": None, "train": "ImageBind", "width": 3}, limit={"max_failed_fraction": 1.0}, code={}, clips=clips)
     import_provided.main(SimpleNamespace(output=output, params=given))
     features = read_features(output.store)
     assert features.status.tolist() == [OK, DECODE_ERROR, MISSING]
     assert features.actor == ["A1", "A1", ""]
     assert features.embedding[0, :6].tolist() == [1, 1, 1, 0, 0, 0]
+
+
+def test_joined_encoders_keep_what_made_each(media, tiny, tmp_path):
+    speech, joined = embed(media, tiny, tmp_path), outputs(tmp_path, "two")
+    again = embed(media, tiny, tmp_path / "again", layers=[1, 3])
+    job = SimpleNamespace(input=SimpleNamespace(stores=[speech, again]), output=joined, params=params(cfg={"two": ["wav2vec2", "lower"]}))
+    concatenate_features.main(job)
+    features, record = read_features(joined.store), read_attributes(joined.store)
+    one, other = read_features(speech), read_features(again)
+    assert features.clip == sorted(CLIPS)
+    assert np.array_equal(features.embedding[features.clip.index("A1_good")], np.concatenate([one.embedding[0], other.embedding[0]]))
+    assert features.status[features.clip.index("A1_mute")] == NO_AUDIO
+    assert [record["parts"][name]["settings"]["layers"] for name in ("wav2vec2", "lower")] == [[6, 12], [1, 3]]
+    assert record["settings"] == {"two": ["wav2vec2", "lower"]}
+    assert len(record["inputs"]["lower"]) == 64
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -6,14 +7,14 @@ import yaml
 from unit.data.sheets import SMALL, data_block, touch
 
 import check
-from blemore.configuration import kind_schemas
+from blemore.configuration import CONCATENATION, kind_schemas
 from blemore.data.catalogue import Catalogue
-from blemore.features.check import COSTS, MEDIA_OF_KIND, report, table
+from blemore.features.check import COSTS, HEAD_S, MEDIA_OF_KIND, report, table
 from blemore.features.readiness import KINDS, Readiness, readiness, select_encoders
 from blemore.job import BadInput
 from blemore.problems import load_schema
 
-PROVIDED = ("hicmae", "wavlm", "hubert", "imagebind", "videomaev2")
+PROVIDED = ("hicmae", "wavlm", "hubert", "imagebind", "videomaev2", "openface3")
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def state(config, name) -> Readiness:
 
 def test_every_kind_of_the_schema_has_a_readiness_and_a_cost():
     kinds = set(kind_schemas(load_schema("config"), "encoder"))
-    assert set(KINDS) == set(MEDIA_OF_KIND) == kinds
+    assert set(KINDS) == set(MEDIA_OF_KIND) == kinds | {CONCATENATION}
     assert kinds <= set(COSTS)
 
 
@@ -177,6 +178,59 @@ def test_a_provided_folder_without_any_clip_blocks(config):
     assert found.blocks_run
 
 
+def test_a_provided_folder_of_another_name_is_pointed_at(config):
+    touch(Path("data/pre_extracted_train_data/DINO_v2_train/A102_neu_sit2_ver1.npy"))
+    touch(Path("data/pre_extracted_train_data/OpenFace_3_train/A102_neu_sit2_ver1.csv"))
+    config["features"]["dinov2"]["test"] = None
+    assert state(config, "dinov2").detail == (
+        "features.dinov2.train names data/pre_extracted_train_data/DINOv2_train (did you mean DINO_v2_train?): no such folder"
+    )
+
+
+def test_a_provided_folder_that_cannot_be_used_blocks(config):
+    provide(config, "wavlm")
+    touch(Path("data", config["features"]["wavlm"]["train"], "A102_neu_sit2_ver1.csv"))
+    found = state(config, "wavlm")
+    assert found[1:3] == (
+        "folder unusable",
+        "A102_neu_sit2_ver1 is there twice, in data/pre_extracted_train_data/WavLM_large_train/A102_neu_sit2_ver1.csv and in "
+        "data/pre_extracted_train_data/WavLM_large_train/A102_neu_sit2_ver1.npy; keep one.",
+    )
+    assert found.blocks_run
+
+
+def test_a_colleagues_store_says_which_of_its_settings_are_not_ours(config):
+    attributes = {"settings": {"max_failed_fraction": 0.05}, "extraction": {"settings": {"layers": [1, 5], "segments": 1, "model": "facebook/wav2vec2-large"}}}
+    touch(Path("data/theirs/wav2vec2.zarr/zarr.json")).write_text(json.dumps({"attributes": attributes}))
+    Path("data/theirs/wav2vec2.json").write_text(json.dumps({"content_sha256": "0" * 64, "clips": ["A102_neu_sit2_ver1", "test_0001"]}))
+    place = "theirs/wav2vec2.zarr"
+    config["features"]["theirs"] = {"kind": "provided", "train": place, "test": place, "width": None, "columns": None}
+    assert state(config, "theirs")[1:] == (
+        "ready",
+        "files for 1 of 6 train clips, 1 of 1 test clips; data/theirs/wav2vec2.zarr was made with other settings than features.wav2vec2 here "
+        "(layers: [1, 5] -> [6, 12])",
+        2,
+    )
+
+
+def test_a_concatenation_is_ready_when_its_parts_are(config):
+    provide(config, "imagebind")
+    found = state(config, "imagebind_wavlm")
+    assert (found.state, found.blocks_run, found.clips) == ("folder missing", True, None)
+    assert found.detail.startswith("wavlm: features.wavlm.train names ")
+    provide(config, "wavlm")
+    assert state(config, "imagebind_wavlm") == ("imagebind_wavlm", "ready", "joins imagebind, wavlm", 2)
+
+
+def test_what_a_concatenation_is_made_of_costs_once(config):
+    """Seven clips: audio and wav2vec2 as well as the joining, though wav2vec2 itself does not take part."""
+    config["concatenations"]["speech"] = ["wav2vec2", "prosody"]
+    config["encoders"] = ["speech", "prosody"]
+    used = [COSTS[name].seconds for name in ("extract_audio", "wav2vec2", "prosody", "concatenation")]
+    hours = (7 * sum(used) + 2 * 3 * HEAD_S) / 3600
+    assert f" {hours:.1f} hours of one core (6 heads included)" in report(config)
+
+
 def test_without_test_clips_no_test_folder_is_needed(config):
     config["data"]["test_videos"] = []
     touch(Path("data", config["features"]["wavlm"]["train"], "A102_neu_sit2_ver1.npy"))
@@ -189,7 +243,7 @@ def test_a_gathered_store_is_ready_whatever_else_is_missing(config):
 
 
 def test_without_a_data_set_clips_are_unknown(config):
-    assert [readiness(name, config, None).clips for name in config["encoders"]] == [None] * 7
+    assert [readiness(name, config, None).clips for name in config["encoders"]] == [None] * 8
 
 
 def test_all_that_is_missing_is_an_error_at_once(config):
@@ -197,8 +251,8 @@ def test_all_that_is_missing_is_an_error_at_once(config):
     with pytest.raises(BadInput) as refused:
         select_encoders(config, Catalogue(config["data"]))
     lines = str(refused.value).splitlines()
-    assert lines[0] == "3 of 7 encoders cannot run; provide what they lack, leave them out of `encoders`, or set missing_encoders to skip:"
-    assert [line.split(":")[:2] for line in lines[1:]] == [[f"  - {name}", " folder missing"] for name in ("wavlm", "hubert", "videomaev2")]
+    assert lines[0] == "4 of 8 encoders cannot run; provide what they lack, leave them out of `encoders`, or set missing_encoders to skip:"
+    assert [line.split(":")[:2] for line in lines[1:]] == [[f"  - {name}", " folder missing"] for name in ("wavlm", "hubert", "videomaev2", "openface3")]
 
 
 def test_skip_leaves_out_what_is_missing(config):
@@ -209,7 +263,7 @@ def test_skip_leaves_out_what_is_missing(config):
 
 def test_skip_does_not_leave_nothing(config):
     config |= {"missing_encoders": "skip", "encoders": list(PROVIDED)}
-    with pytest.raises(BadInput, match=r"^5 of 5 encoders cannot run; provide what they lack, leave them out of `encoders`:\n"):
+    with pytest.raises(BadInput, match=r"^6 of 6 encoders cannot run; provide what they lack, leave them out of `encoders`:\n"):
         select_encoders(config, Catalogue(config["data"]))
 
 
@@ -222,11 +276,11 @@ def test_report_without_data_is_complete_and_says_where_to_get_it(config):
     Path("data/train_metadata.csv").unlink()
     lines = report(config).splitlines()
     assert lines[0].split() == ["encoder", "kind", "state", "clips", "detail"]
-    assert [line.split()[0] for line in lines[1:8]] == config["encoders"]
-    assert lines[8] == "2 of 7 encoders can run; a run stops before its first job (missing_encoders: error)."
-    assert lines[10].startswith("The data set is not there: the sheet data/train_metadata.csv is no file. BLEMORE can be had from Zenodo, record 17787362")
-    assert lines[10].endswith("`make demo` needs none of it: it generates its own data set.")
-    assert len(lines) == 11
+    assert [line.split()[0] for line in lines[1:9]] == config["encoders"]
+    assert lines[9] == "2 of 8 encoders can run; a run stops before its first job (missing_encoders: error)."
+    assert lines[11].startswith("The data set is not there: the sheet data/train_metadata.csv is no file. BLEMORE can be had from Zenodo, record 17787362")
+    assert lines[11].endswith("`make demo` needs none of it: it generates its own data set.")
+    assert len(lines) == 12
 
 
 def test_report_with_data_sums_up(config):
@@ -237,7 +291,7 @@ def test_report_with_data_sums_up(config):
         "test        1 clips (files in test_videos: there is no test sheet)",
         "videos      2 of 7 found, 4 shards",
     ]
-    assert "7 of 7 encoders can run.\n" in report(config)
+    assert "8 of 8 encoders can run.\n" in report(config)
 
 
 def test_report_of_a_data_set_without_videos_says_so_only_where_they_are_needed(config):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from blemore.configuration import RULES, TARGETS, active_ensembles, kind_schemas, left_out, validate
+from blemore.configuration import RULES, TARGETS, active_ensembles, kind_schemas, left_out, parts_of, validate
 from blemore.job import BadInput
 from blemore.problems import load_schema
 from blemore.settings import pick
@@ -143,7 +143,11 @@ def test_every_kind_is_used_by_the_default(default):
         ("encoders", ["wav2vec"], "encoders names wav2vec, which is not in features: did you mean wav2vec2?"),
         ("media.audio.sample_rate_hz", 22050, "media.audio.sample_rate_hz is 22050, but wav2vec2 in encoders needs 16000."),
         ("classify.default_head", "mlp", "classify.default_head is 'mlp', which is not in classify.heads: did you mean mlp_512?"),
-        ("fusion.ensembles.two", ["hubert", "imagebin"], "fusion.ensembles.two names imagebin, which is not in features: did you mean imagebind?"),
+        (
+            "fusion.ensembles.two",
+            ["hubert", "imagebin"],
+            "fusion.ensembles.two names imagebin, which is not in features: did you mean imagebind or imagebind_wavlm?",
+        ),
         (
             "fusion.ensembles.two",
             ["hubert/mlp_51"],
@@ -236,9 +240,32 @@ def test_the_default_ensembles(default):
         **{name: [(name, "mlp_1024")] for name in default["encoders"]},
         "all": [(name, "mlp_1024") for name in default["encoders"]],
         "wav2vec2_mlp_512": [("wav2vec2", "mlp_512")],
-        "imagebind_wavlm": [("imagebind", "mlp_1024"), ("wavlm", "mlp_1024")],
-        "videomaev2_hubert": [("videomaev2", "mlp_1024"), ("hubert", "mlp_1024")],
     }
+
+
+def test_a_concatenation_is_an_encoder_like_any_other(config):
+    config["encoders"] += ["imagebind_wavlm"]
+    config["fusion"]["ensembles"] = {"two": ["imagebind_wavlm/mlp_512", "prosody"]}
+    validate(config)
+    assert active_ensembles(config, config["encoders"])["two"] == [("imagebind_wavlm", "mlp_512"), ("prosody", "mlp_1024")]
+    assert parts_of(config, ["wavlm", "imagebind_wavlm", "prosody"]) == ["wavlm", "imagebind", "prosody"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "sentence"),
+    [
+        ("two", ["imagebind", "hicme"], "concatenations.two names hicme, which is not in features: did you mean hicmae?"),
+        ("two", ["imagebind_wavlm", "hubert"], "concatenations.two names imagebind_wavlm, a concatenation itself; name what that joins."),
+        ("two", ["imagebind"], "concatenations.two is ['imagebind']; it must be a list of at least 2, each once (each text)."),
+        ("two", ["imagebind", "imagebind"], "concatenations.two is ['imagebind', 'imagebind']; it must be a list of at least 2, each once (each text)."),
+        ("hicmae", ["imagebind", "wavlm"], "concatenations.hicmae has the name of an encoder in features; rename one of them."),
+        ("gather_features", ["imagebind", "wavlm"], "concatenations.gather_features has the name of a rule or target of the workflow; rename the encoder."),
+        ("Two", ["imagebind", "wavlm"], "concatenations.Two is no name; use small letters, digits and '_', the first a letter."),
+    ],
+)
+def test_a_wrong_concatenation_gets_a_sentence(config, name, parts, sentence):
+    config["concatenations"][name] = parts
+    assert refusal(config) == sentence
 
 
 def test_layers_must_reach_the_first_output(config):
@@ -261,8 +288,8 @@ def test_rules_are_named_after_their_scripts(repository):
 def test_what_is_left_out_is_said(config):
     encoders = ["prosody", "hicmae"]
     assert left_out(config, encoders, active_ensembles(config, encoders)) == (
-        "Left out: encoders wav2vec2, wavlm, hubert, imagebind, videomaev2 (`snakemake check` says why); "
-        "ensembles wav2vec2_mlp_512, imagebind_wavlm, videomaev2_hubert (a member does not take part)."
+        "Left out: encoders wav2vec2, wavlm, hubert, imagebind, videomaev2, openface3 (`snakemake check` says why); "
+        "ensembles wav2vec2_mlp_512 (a member does not take part)."
     )
     assert left_out(config, config["encoders"], active_ensembles(config, config["encoders"])) == ""
 

@@ -154,9 +154,29 @@ def test_a_second_folder_of_provided_features_leaves_the_first_alone(mini):
     assert {job.wildcards for job in jobs if job.rule == "fuse"} == {"ensemble=second", "ensemble=all"}
 
 
+def test_a_concatenation_joins_what_is_there_and_runs_again_with_its_parts(mini):
+    mini.configure(overlay(encoders=[*MINI["encoders"], "both"], concatenations={"both": ["wav2vec2", "imagebind"]}))
+    jobs = mini.stale("all", "media")
+    assert rules(jobs) == {"concatenate_features"} | AFTER_FEATURES
+    assert {job.wildcards.split(",")[0] for job in jobs if job.rule == "train_head"} == {"encoder=both"}
+    mini.snakemake("results/features/both.json")
+    joined = mini.manifest("features/both")
+    assert joined["shape"][1] == sum(mini.manifest(f"features/{name}")["shape"][1] for name in ("wav2vec2", "imagebind"))
+    assert "concatenate_features" not in rules(mini.stale("features"))
+    file = next((mini.folder.parent / "data" / "pre_extracted_train_data").rglob("*.npy"))
+    file.write_bytes(file.read_bytes() + b"\0")
+    assert rules(mini.stale("results/features/both.json")) == {"import_provided", "concatenate_features"}
+
+
+def test_provided_folders_that_are_gone_leave_what_was_imported(mini):
+    for folder in (mini.folder.parent / "data").glob("pre_extracted_*"):
+        folder.rename(mini.folder / folder.name)
+    assert rules(mini.stale("all", "media")) == set()
+
+
 def _folders_of_imagebind():
     imagebind = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["features"]["imagebind"]
-    return {part: imagebind[part] for part in ("train", "test")}
+    return {part: imagebind[part] for part in ("train", "test", "width", "columns")}
 
 
 def test_using_conda_or_not_makes_nothing_stale(mini):

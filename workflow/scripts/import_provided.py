@@ -1,10 +1,9 @@
 """Features that come with the data, straight into a gathered store."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blemore.features.gather import check_failures
-from blemore.features.provided import import_features
+from blemore.features.provided import import_features, origins
 from blemore.job import run
 from blemore.stores import provenance, write_features
 
@@ -13,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def main(snakemake) -> None:
-    clips = snakemake.params.clips
-    files = {clip: Path(file) if file else None for clip, (file, _, _) in clips.items()}
-    features = import_features(files, {clip: actor for clip, (_, _, actor) in clips.items()})
+    clips, cfg = snakemake.params.clips, snakemake.params.cfg
+    files = {clip: file for clip, (file, _, _) in clips.items()}
+    features = import_features(files, {clip: actor for clip, (_, _, actor) in clips.items()}, cfg["width"], cfg["columns"])
     check_failures(features, snakemake.params.limit["max_failed_fraction"])
-    write_features(snakemake.output.store, features, provenance(snakemake.params, {}, ("numpy",)))
+    write_features(snakemake.output.store, features, provenance(snakemake.params, {}, ("numpy",), origins=origins(files)))
 
 
 if __name__ == "__main__":

@@ -257,22 +257,6 @@ def test_video_names_digest_follows_names_and_not_content(root):
     assert Catalogue(data_block(root)).video_names_digest not in (before, renamed)
 
 
-def test_provided_files_are_found_by_split(root):
-    touch(root / "test_videos" / "test_0001.mov")
-    train, test = touch(root / "f_train" / "A102_neu_sit2_ver1.npy", size=3), touch(root / "f_test" / "test_0001.npy", size=4)
-    touch(root / "f_test" / "A101_ang_int1_ver1.npy")
-    found = Catalogue(data_block(root)).provided({"train": "f_train", "test": "f_test"})
-    assert list(found) == [clip.clip for shard in Catalogue(data_block(root)).by_shard.values() for clip in shard]
-    assert {clip: file for clip, file in found.items() if file[0]} == {"A102_neu_sit2_ver1": (str(train), 3, "A102"), "test_0001": (str(test), 4, "")}
-    assert found["A101_ang_int1_ver1"] == (None, None, "A101")
-
-
-@pytest.mark.parametrize("test", ["absent", None])
-def test_provided_folders_may_be_absent(root, test):
-    touch(root / "test_videos" / "test_0001.mov")
-    assert Catalogue(data_block(root)).provided({"train": "absent", "test": test})["test_0001"] == (None, None, "")
-
-
 def test_existing_sheets_leave_out_an_absent_test_sheet(root):
     more = [{"sheet": "more.csv", "videos": []}]
     assert existing_sheets(data_block(root, train_only=more)) == [root / "train_metadata.csv", root / "more.csv"]

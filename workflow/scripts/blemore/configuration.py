@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from blemore.settings import SCRIPTS
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TARGETS = {"all", "check", "weights", "media", "features", "classifiers", "fusion", "report", "submission", "predict", "gemini_estimate", "validate", "shards"}
 RULES = {script.stem for script in SCRIPTS.glob("*.py")}
+CONCATENATION = "concatenation"
 KINDS = (("features", "encoder"), ("classify.heads", "head"))
 SPEECH_HZ = 16000
 
@@ -29,6 +30,17 @@ def validate(config: Mapping[str, Any]) -> None:
     if not problems:
         problems = [*_kind_problems(config, schema), *_name_problems(config)]
     refuse(problems or [*_encoder_problems(config), *_ensemble_problems(config)], "the configuration")
+
+
+def encoders_of(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Everything that may be named as an encoder, with its settings: `features`, and `concatenations` as a kind of their own."""
+    joined = {name: {"kind": CONCATENATION, "encoders": parts} for name, parts in config["concatenations"].items()}
+    return {**config["features"], **joined}
+
+
+def parts_of(config: Mapping[str, Any], encoders: Iterable[str]) -> list[str]:
+    """The encoders with each concatenation replaced by what it joins, each once."""
+    return list(dict.fromkeys(part for name in encoders for part in config["concatenations"].get(name, [name])))
 
 
 def active_ensembles(config: Mapping[str, Any], encoders: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
@@ -126,25 +138,26 @@ def _instances(config: Mapping[str, Any], block: str) -> Mapping[str, Any]:
 
 
 def _name_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    for block in ("features", "classify.heads", "fusion.ensembles"):
+    for block in ("features", "concatenations", "classify.heads", "fusion.ensembles"):
         for name in _instances(config, block):
             if not NAME.fullmatch(str(name)):
                 yield f"{block}.{name} is no name; use small letters, digits and '_', the first a letter."
-    yield from (
-        f"features.{name} has the name of a rule or target of the workflow; rename the encoder." for name in config["features"] if name in TARGETS | RULES
-    )
+    for block in ("features", "concatenations"):
+        for name in sorted(config[block].keys() & (TARGETS | RULES)):
+            yield f"{block}.{name} has the name of a rule or target of the workflow; rename the encoder."
     if OWN_HEAD in config["classify"]["heads"]:
         yield f"classify.heads.{OWN_HEAD} has the name kept for encoders that yield probabilities themselves; rename the head."
     for name in config["fusion"]["ensembles"]:
-        if name in config["features"]:
+        if name in encoders_of(config):
             yield f"fusion.ensembles.{name} has the name of an encoder, which is scored alone under it; rename the ensemble."
 
 
 def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
     features = config["features"]
     for name in config["encoders"]:
-        if name not in features:
-            yield f"encoders names {name}, which is not in features: {did_you_mean(name, features)}"
+        if name not in encoders_of(config):
+            yield f"encoders names {name}, which is not in features: {did_you_mean(name, encoders_of(config))}"
+    yield from _concatenation_problems(config)
     for name, encoder in features.items():
         if encoder["kind"] in SPEECH and encoder["layers"][0] > encoder["layers"][1]:
             yield f"features.{name}.layers is {encoder['layers']}; the first must not be above the last."
@@ -158,6 +171,20 @@ def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
     takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") in SPEECH]
     if takes_audio and rate_hz != SPEECH_HZ:
         yield f"media.audio.sample_rate_hz is {rate_hz}, but {takes_audio[0]} in encoders needs {SPEECH_HZ}."
+
+
+def _concatenation_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    features = config["features"]
+    for name, parts in config["concatenations"].items():
+        if name in features:
+            yield f"concatenations.{name} has the name of an encoder in features; rename one of them."
+        for part in parts:
+            if part in config["concatenations"]:
+                yield f"concatenations.{name} names {part}, a concatenation itself; name what that joins."
+            elif part not in features:
+                yield f"concatenations.{name} names {part}, which is not in features: {did_you_mean(part, features)}"
+            elif yields_probabilities(config, part):
+                yield f"concatenations.{name} names {part}, which yields probabilities itself; only features can be joined."
 
 
 def _gemini_problems(name: str, encoder: Mapping[str, Any], cut: Mapping[str, Any]) -> Iterator[str]:
@@ -181,8 +208,8 @@ def _ensemble_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name, listed in config["fusion"]["ensembles"].items():
         members = [] if listed == "all" else [member(item, config) for item in listed]
         for encoder, head in members:
-            if encoder not in config["features"]:
-                yield f"fusion.ensembles.{name} names {encoder}, which is not in features: {did_you_mean(encoder, config['features'])}"
+            if encoder not in encoders_of(config):
+                yield f"fusion.ensembles.{name} names {encoder}, which is not in features: {did_you_mean(encoder, encoders_of(config))}"
             if yields_probabilities(config, encoder):
                 if head != OWN_HEAD:
                     yield f"fusion.ensembles.{name} names the head {head} of {encoder}, which yields probabilities itself; write {encoder} alone."

@@ -162,17 +162,6 @@ class Catalogue:
         """Changes when a clip comes or goes or its file is renamed; short, because Snakemake prints a param that changed."""
         return hashlib.sha256(json.dumps(sorted(self.video_names.items())).encode()).hexdigest()[:12]
 
-    def provided(self, folders: Mapping[str, Any]) -> dict[str, tuple[str | None, int | None, str]]:
-        """Clip -> its provided `.npy` file, size in bytes and actor; None where there is no file..
-
-        Args:
-            folders: settings of an encoder of kind provided: `train` (also for train_only clips) and `test`, relative to `data.root`.
-        """
-        train = _arrays_in(self.data["root"], folders["train"])
-        files = {"train": train, "train_only": train, "test": _arrays_in(self.data["root"], folders["test"])}
-        clips = [clip for shard in self.by_shard.values() for clip in shard]
-        return {clip.clip: (*files[clip.split].get(clip.clip, (None, None)), clip.actor) for clip in clips}
-
 
 def existing_sheets(data: Mapping[str, Any]) -> list[Path]:
     """The sheets that are read. The test sheet only where it exists: else the files in `test_videos` stand for it."""
@@ -216,14 +205,6 @@ def _missing_paragraph(what: str, setting: str, data: Mapping[str, Any]) -> str:
         f"conditions; unpack it into {data['root']}, or name your own folder and files with the settings data.root and data.{setting} in a file given by "
         "--configfile. `make demo` needs none of it: it generates its own data set."
     )
-
-
-def _arrays_in(root: str | Path, folder: str | None) -> dict[str, tuple[str, int]]:
-    path = Path(root, folder) if folder else None
-    if not path or not path.is_dir():
-        return {}
-    with os.scandir(path) as entries:
-        return {entry.name.removesuffix(".npy"): (entry.path, entry.stat().st_size) for entry in entries if entry.name.endswith(".npy") and entry.is_file()}
 
 
 def _sources(data: Mapping[str, Any]) -> Iterator[tuple[str, str | None, list[str]]]:

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from blemore.configuration import active_ensembles
+from blemore.configuration import CONCATENATION, active_ensembles, encoders_of, parts_of
 from blemore.data.catalogue import Catalogue, existing_sheets, missing_videos_paragraph
 from blemore.data.validation import validate
 from blemore.features.api_requests import Estimate, estimate, unanswered, what_leaves
 from blemore.features.kinds import IMAGE, OWN_HEAD, SPEECH, VIDEO
-from blemore.features.readiness import STORED, Readiness, readiness
+from blemore.features.readiness import STORED, Readiness, manifest_of, readiness
 from blemore.job import BadInput
 
 
@@ -34,6 +34,7 @@ COSTS = {
     "prosody": Cost(0.1, 0.001),
     "gemini": Cost(0.05, 0.08),
     "provided": Cost(0.01, 0.04),
+    CONCATENATION: Cost(0.001, 0.06),
 }
 HEAD_S = 0.7 * 150  # training of one head on one fold until 80 epochs bring nothing better
 FRAME_STAGES = ("track_faces", "crop_faces", "sample_body_frames")  # body frames carry the box of the tracked face
@@ -42,6 +43,7 @@ MEDIA_OF_KIND = {
     **dict.fromkeys((*SPEECH, "prosody"), ("extract_audio",)),
     **dict.fromkeys((*VIDEO, "gemini"), ("cut_clips",)),
     "provided": (),
+    CONCATENATION: (),
 }
 
 
@@ -72,7 +74,7 @@ def _sheet_problems(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _encoder_lines(states: Sequence[Readiness], config: Mapping[str, Any]) -> Iterator[str]:
-    kinds = {name: encoder["kind"] for name, encoder in config["features"].items()}
+    kinds = {name: encoder["kind"] for name, encoder in encoders_of(config).items()}
     rows = [(one.encoder, kinds[one.encoder], one.state, "-" if one.clips is None else str(one.clips), one.detail) for one in states]
     yield from table([("encoder", "kind", "state", "clips", "detail"), *rows])
     blocked = sum(one.blocks_run for one in states)
@@ -104,7 +106,7 @@ def _data_lines(catalogue: Catalogue | None, missing: str, states: Iterable[Read
         yield f"            also train: {', '.join(shared)}, so the test score is not one of unseen actors"
     found = sum(clip.video is not None for clip in catalogue.clips)
     yield f"videos      {found} of {len(catalogue.clips)} found, {len(catalogue.shards)} shards"
-    if not found and _media(states, config):
+    if not found and _media(_computed(states, config)):
         yield missing_videos_paragraph(data)
 
 
@@ -112,21 +114,26 @@ def _has_test_sheet(data: Mapping[str, Any]) -> bool:
     return len(existing_sheets(data)) > 1 + len(data["train_only"])
 
 
-def _media(states: Iterable[Readiness], config: Mapping[str, Any]) -> set[str]:
-    kinds = {config["features"][one.encoder]["kind"] for one in states if one.state != STORED and not one.blocks_run}
-    return {stage for kind in kinds for stage in MEDIA_OF_KIND[kind]}
+def _computed(states: Iterable[Readiness], config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Settings of the encoders that a run makes stores of, with what concatenations are made of."""
+    named = [one.encoder for one in states if one.state != STORED and not one.blocks_run]
+    parts = [part for part in parts_of(config, named) if not manifest_of(part).is_file()]
+    return [encoders_of(config)[name] for name in dict.fromkeys([*named, *parts])]
+
+
+def _media(computed: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {stage for encoder in computed for stage in MEDIA_OF_KIND[encoder["kind"]]}
 
 
 def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mapping[str, Any]) -> Iterator[str]:
     takes_part = [one for one in states if not one.blocks_run]
     clips = len(catalogue.clips)
-    costs = [COSTS[stage] for stage in _media(states, config)]
-    costs += [COSTS[config["features"][one.encoder]["kind"]] for one in takes_part if one.state != STORED]
+    computed = _computed(states, config)
+    costs = [COSTS[stage] for stage in (*_media(computed), *(encoder["kind"] for encoder in computed))]
     members = {pair for pairs in active_ensembles(config, [one.encoder for one in takes_part]).values() for pair in pairs}
     heads = sum(head != OWN_HEAD for _, head in members) * len(catalogue.folds) * len(config["classify"]["seeds"])
     hours = (clips * sum(cost.seconds for cost in costs) + HEAD_S * heads) / 3600
-    asking = [config["features"][one.encoder] for one in takes_part if one.state != STORED and config["features"][one.encoder]["kind"] == "gemini"]
-    dollars = sum(estimate(clips, config["media"]["clips"], encoder).dollars for encoder in asking)
+    dollars = sum(estimate(clips, config["media"]["clips"], encoder).dollars for encoder in computed if encoder["kind"] == "gemini")
     gigabytes = clips * sum(cost.megabytes for cost in costs) / 1000
     yield f"expected    {gigabytes:.1f} GB, {hours:.1f} hours of one core ({heads} heads included), {math.ceil(dollars)} dollars; rough, for clips of 4 s"
 

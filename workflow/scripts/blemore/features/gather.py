@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blemore.foreign import differences
 from blemore.job import BadInput
-from blemore.stores import FAILED, STATUSES, Features
+from blemore.stores import FAILED, MISSING, OK, PARTIAL, STATUSES, USABLE, Features
 
 
 def concatenate(parts: Sequence[Features]) -> Features:
@@ -36,6 +37,31 @@ def concatenate(parts: Sequence[Features]) -> Features:
     )
 
 
+def join(parts: Mapping[str, Features]) -> Features:
+    """The vectors of several encoders side by side, in the order given, for every clip that one of them has.
+
+    A row is usable where all its parts are, and partial where one of them is; else it has the status of the first part that is not, `missing` where that
+    encoder has no such clip. Frames are added up, times and actors are those of the first part that has the clip.
+    """
+    clips = sorted({clip for one in parts.values() for clip in one.clip})
+    places = [{clip: row for row, clip in enumerate(one.clip)} for one in parts.values()]
+    rows = np.array([[place.get(clip, -1) for place in places] for clip in clips])  # -1: the last row, never looked at
+    columns = list(zip(parts.values(), rows.T))
+    status = np.stack([np.where(at < 0, MISSING, one.status[at]) for one, at in columns], 1)
+    failed = ~np.isin(status, USABLE)
+    first_failed = status[np.arange(len(clips)), failed.argmax(1)]
+    joined = np.where(failed.any(1), first_failed, np.where((status == PARTIAL).any(1), PARTIAL, OK)).astype(np.uint8)
+    embedding = np.concatenate([one.embedding[at] for one, at in columns], 1)
+    embedding[failed.any(1)] = np.nan
+    there = (rows >= 0).argmax(1)
+
+    def first(field: str) -> list[Any]:
+        return [getattr(columns[part][0], field)[rows[row, part]] for row, part in enumerate(there)]
+
+    n_frames = sum(np.where(at < 0, 0, one.n_frames[at]) for one, at in columns)
+    return Features(embedding, clips, joined, first("actor"), np.array(first("start_s")), np.array(first("end_s")), np.asarray(n_frames, np.int64))
+
+
 def check_failures(features: Features, allowed_fraction: float) -> None:
     """Refuses a data set of which too much could not be read. A clip without a face or sound is no failure.
 
@@ -51,19 +77,20 @@ def check_failures(features: Features, allowed_fraction: float) -> None:
         )
 
 
-def same_extraction(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What made all shards of an encoder, without their inputs.
+def same_extraction(attributes: Mapping[str, Mapping[str, Any]], advice: str = "delete the older one and run again") -> dict[str, Any]:
+    """What made all stores of an encoder, without their inputs.
 
     Args:
         attributes: store -> its attributes, see `stores.provenance`.
+        advice: what to do if they differ.
 
     Raises:
-        BadInput: if shards were made by different settings, code, packages or weights.
+        BadInput: if they were made by different settings, code, packages or weights, naming each.
     """
     (first, one), *others = attributes.items()
     shared = {key: value for key, value in one.items() if key != "inputs"}
     for store, other in others:
-        different = sorted(key for key in {*shared, *other} - {"inputs"} if shared.get(key) != other.get(key))
+        different = "; ".join(differences(shared, {key: value for key, value in other.items() if key != "inputs"}))
         if different:
-            raise BadInput(f"{store} and {first} were made with different {', '.join(different)}; delete the older one and run again.")
+            raise BadInput(f"{first} and {store} were made in different ways ({different}); {advice}.")
     return shared

@@ -1,73 +1,112 @@
-"""Features that come with the data: one array per clip, pooled by the seven statistics."""
+"""Features that come with the data, in files named after clips, or in files and stores that hold many."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from blemore.features.pooling import temporal_statistics
+from blemore.features.arrays import Row, pooled, read_clip
+from blemore.features.gather import same_extraction
+from blemore.features.provided_files import clip_of
 from blemore.job import BadInput
-from blemore.stores import DECODE_ERROR, MISSING, OK, Features
+from blemore.stores import DECODE_ERROR, MISSING, STATUSES, USABLE, Features, read_attributes, read_features, read_manifest
+
+NOTHING = np.empty(0, np.float32)
 
 
-def read_array(path: str | Path) -> NDArray[np.float32]:
-    """The vector of one clip from its `.npy` file.
-
-    Shapes (t, d) and (t, 1, d) are pooled over time to (7 * d,); a vector (d,) is taken as already pooled.
-
-    Raises:
-        BadInput: if the file cannot be read without pickle, has another shape, or holds NaN or infinity.
-
-    Source: formats of the organisers' features, `BlEmoRe/blemore-common`.
-    """
-    try:
-        with open(path, "rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-    except Exception as error:  # a damaged header is evaluated as Python, and may raise anything
-        raise BadInput(f"{path} cannot be read as a plain array of numbers ({error}).") from None
-    if array.dtype.kind not in "fiu":
-        raise BadInput(f"{path} holds {array.dtype}, not numbers.")
-    if array.ndim == 3 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim not in (1, 2) or 0 in array.shape:
-        raise BadInput(f"{path} has shape {array.shape}; (time, feature), (time, 1, feature) or (feature,) is expected.")
-    if not np.isfinite(array).all():
-        raise BadInput(f"{path} holds NaN or infinity.")
-    return array.astype(np.float32) if array.ndim == 1 else temporal_statistics(array)
-
-
-def import_features(files: Mapping[str, Path | None], actor: Mapping[str, str]) -> Features:
-    """Features of all clips from their files; a clip without a usable file becomes a status, with a sentence in the log.
+def import_features(
+    files: Mapping[str, str | Path | None], actor: Mapping[str, str], width: int | None = None, columns: Sequence[str] | None = None
+) -> Features:
+    """Features of all clips from their files; a clip without a usable one becomes a status, with a sentence in the log.
 
     Args:
-        files: clip id -> file, None where there is none.
+        files: clip id -> the `.npy` or `.csv` file of the clip, or an `.npz` file or `.zarr` store that holds it among others; None where there is none.
         actor: clip id -> actor, "" where there is none.
+        width: see `arrays.pooled`.
+        columns: see `arrays.read_csv`.
 
     Raises:
-        BadInput: if no clip has a usable file.
+        BadInput: if a file of many clips cannot be read, or no clip has a usable one.
     """
-    vectors: dict[str, NDArray[np.float32]] = {}
-    status = dict.fromkeys(files, MISSING)
+    read = {path: _reader(Path(path), width, columns) for path in dict.fromkeys(files.values()) if path}
+    rows: dict[str, Row] = {}
     for clip, path in files.items():
-        if path is None:
-            print(f"{clip}: no file")
-            continue
         try:
-            vectors[clip], status[clip] = read_array(path), OK
+            rows[clip] = read[path](clip) if path else Row(NOTHING, MISSING, reason="there is no file")
         except BadInput as error:
-            status[clip] = DECODE_ERROR
-            print(f"{clip}: {error}")
-    if not vectors:
-        raise BadInput(f"none of {len(files)} clips has a usable file; the first reason is in the log of import_provided.")
-    width = Counter(len(vector) for vector in vectors.values()).most_common(1)[0][0]
-    embedding = np.full((len(files), width), np.nan, np.float32)
-    for row, clip in enumerate(files):
-        if clip in vectors and len(vectors[clip]) == width:
-            embedding[row] = vectors[clip]
-        elif clip in vectors:
-            status[clip] = DECODE_ERROR
-            print(f"{clip}: {len(vectors[clip])} numbers where most clips have {width}")
-    statuses, zeros = np.array([status[clip] for clip in files], np.uint8), np.zeros(len(files))
-    return Features(embedding, list(files), statuses, [actor[clip] for clip in files], zeros, np.full(len(files), np.nan), zeros.astype(np.int64))
+            rows[clip] = Row(NOTHING, DECODE_ERROR, reason=f"{path} {error}")
+    return as_features(rows, actor)
+
+
+def as_features(rows: Mapping[str, Row], actor: Mapping[str, str]) -> Features:
+    """Rows as a store holds them, NaN where the status is not usable; a clip with another number of numbers than most is none. Reasons go to the log.
+
+    Raises:
+        BadInput: if no clip is usable.
+    """
+    widths = Counter(len(row.vector) for row in rows.values() if row.status in USABLE)
+    width = widths.most_common(1)[0][0] if widths else 0
+    kept = {clip: _of_width(row, width) for clip, row in rows.items()}
+    reasons = [f"{clip}: {row.reason}." for clip, row in kept.items() if row.reason]
+    print("\n".join(reasons), flush=True)
+    if not widths:
+        raise BadInput(f"none of {len(rows)} clips has usable features; the first: {reasons[0]}")
+    vectors = [row.vector if row.status in USABLE else np.full(width, np.nan, np.float32) for row in kept.values()]
+    columns = zip(*(row[1:5] for row in kept.values()))
+    status, start_s, end_s, n_frames = (np.array(column, kind) for column, kind in zip(columns, (np.uint8, np.float64, np.float64, np.int64)))
+    return Features(np.stack(vectors), list(kept), status, [actor[clip] for clip in kept], start_s, end_s, n_frames)
+
+
+def _of_width(row: Row, width: int) -> Row:
+    if row.status not in USABLE or len(row.vector) == width:
+        return row
+    return Row(NOTHING, DECODE_ERROR, reason=f"{len(row.vector)} numbers where most clips have {width}")
+
+
+def _reader(path: Path, width: int | None, columns: Sequence[str] | None) -> Callable[[str], Row]:
+    """Gives the row of a clip that the file holds; files of many clips are read once, and raise what is wrong with all of them here."""
+    if path.suffix == ".zarr":
+        return rows_of_store(path).__getitem__
+    if path.suffix == ".npz":
+        arrays = arrays_of_npz(path)
+        return lambda clip: pooled(arrays[clip], width)
+    return lambda clip: read_clip(path, width, columns)
+
+
+def arrays_of_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Clip -> its row of `X`, by the names in `filenames`.
+
+    Raises:
+        BadInput: if the file does not hold these two, as plain arrays of the same length.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            names, rows = np.char.decode(held["filenames"]) if held["filenames"].dtype.kind == "S" else held["filenames"], held["X"]
+    except Exception as error:  # a damaged file may raise anything
+        raise BadInput(f"{path} cannot be read as arrays X and filenames without pickle ({error}); save them again with np.savez.") from None
+    if rows.ndim < 2 or len(rows) != len(names):
+        raise BadInput(f"{path}: X has shape {rows.shape} and filenames {len(names)} names; one row for each is expected.")
+    return dict(zip(map(clip_of, names), rows))
+
+
+def rows_of_store(path: Path) -> dict[str, Row]:
+    """Clip -> its row of a feature store of this workflow, with the status that it has there."""
+    one = read_features(path)
+    fields = zip(one.embedding, one.status.tolist(), one.start_s.tolist(), one.end_s.tolist(), one.n_frames.tolist())
+    return {clip: Row(*values, reason=f"{STATUSES[values[1]]} in {path}" if values[1] else "") for clip, values in zip(one.clip, fields)}
+
+
+def origins(files: Mapping[str, str | Path | None]) -> list[dict[str, Any]]:
+    """Name, content digest and attributes of every `.zarr` store that clips were taken from, so that their provenance is kept.
+
+    Raises:
+        BadInput: if the stores were made in different ways, naming each setting.
+    """
+    stores = sorted({str(path) for path in files.values() if path and Path(path).suffix == ".zarr"})
+    attributes = {store: read_attributes(store) for store in stores}
+    if attributes:
+        same_extraction({store: one.get("extraction", one) for store, one in attributes.items()}, "import them as encoders of their own")
+    return [{"store": Path(store).name, "content_sha256": read_manifest(store)["content_sha256"], **attributes[store]} for store in stores]

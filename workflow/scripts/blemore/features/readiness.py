@@ -7,16 +7,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from blemore.configuration import CONCATENATION, encoders_of
 from blemore.data.catalogue import Catalogue
 from blemore.features.api_requests import api_key, what_leaves
 from blemore.features.kinds import IMAGE, OWN, OWN_HEAD, PREPROCESSING, SPEECH, VIDEO
+from blemore.features.provided_files import provided_files
 from blemore.features.weights import folder_of, is_fetched, is_name
+from blemore.foreign import differences, made_by
 from blemore.job import BadInput
+from blemore.problems import did_you_mean
 
 READY, STORED, WEIGHTS_MISSING, GATED = "ready", "ready (stored)", "weights missing", "gated"
-FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING = "folder missing", "folder incomplete", "layers missing"
+FOLDER_MISSING, FOLDER_INCOMPLETE, FOLDER_UNUSABLE, LAYERS_MISSING = "folder missing", "folder incomplete", "folder unusable", "layers missing"
 KEY_MISSING, CONSENT_MISSING = "key missing", "consent missing"
-BLOCKING = (GATED, FOLDER_MISSING, FOLDER_INCOMPLETE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING)
+BLOCKING = (GATED, FOLDER_MISSING, FOLDER_INCOMPLETE, FOLDER_UNUSABLE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING)
 SIZE_GB = {  # four bytes for each parameter
     "facebook/wav2vec2-large": 1.3,
     "facebook/wav2vec2-base": 0.4,
@@ -53,6 +57,11 @@ def offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE") == "1"
 
 
+def manifest_of(name: str) -> Path:
+    """The manifest of an encoder's gathered store."""
+    return Path(f"results/features/{name}.json")
+
+
 def readiness(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> Readiness:
     """State of one encoder of `features`.
 
@@ -60,7 +69,7 @@ def readiness(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
         catalogue: None where the data set is not there.
     """
     manifests = _manifests(name, config, catalogue)
-    state, detail, clips = KINDS[config["features"][name]["kind"]](name, config, catalogue)
+    state, detail, clips = KINDS[encoders_of(config)[name]["kind"]](name, config, catalogue)
     # A store helps where something is missing to make it, not where the setting itself cannot be.
     if manifests and all(path.is_file() for path in manifests) and state != LAYERS_MISSING:
         return Readiness(name, STORED, "", len(json.loads(manifests[0].read_text())["clips"]))
@@ -69,8 +78,8 @@ def readiness(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
 
 def _manifests(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> list[Path]:
     """Of all that the encoder itself yields: features, or probabilities for every fold."""
-    if config["features"][name]["kind"] not in OWN:
-        return [Path(f"results/features/{name}.json")]
+    if encoders_of(config)[name]["kind"] not in OWN:
+        return [manifest_of(name)]
     return [Path(f"results/probabilities/{name}/{OWN_HEAD}/fold{fold}.json") for fold in (catalogue.folds if catalogue else [])]
 
 
@@ -138,18 +147,47 @@ def _prosody(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) 
 
 
 def _provided(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
-    splits = {clip.split for clip in catalogue.clips} if catalogue else {"train", "test"}
-    folders = {part: config["features"][name][part] for part in ("train", "test") if part in splits}
-    paths = {part: Path(config["data"]["root"], folder) if folder else None for part, folder in folders.items()}
-    absent = [f"features.{name}.{part} names {path}" for part, path in paths.items() if path and not path.is_dir()]
-    if absent:
+    encoder, splits = config["features"][name], {clip.split for clip in catalogue.clips} if catalogue else {"train", "test"}
+    places = {part: Path(config["data"]["root"], encoder[part]) for part in ("train", "test") if part in splits and encoder[part]}
+    if absent := [f"features.{name}.{part} names {_and_beside(path)}" for part, path in places.items() if not path.exists()]:
         return FOLDER_MISSING, f"{', '.join(absent)}: no such folder", None
     if not catalogue:
         return READY, "", None
-    files = {clip for clip, (file, _, _) in catalogue.provided(config["features"][name]).items() if file}
+    try:
+        files = {clip: file for clip, (file, _, _) in provided_files(catalogue, encoder).items() if file}
+        otherwise = [said for store in sorted({*files.values()}) if (said := _made_otherwise(store, config["features"]))]
+    except BadInput as error:
+        return FOLDER_UNUSABLE, str(error), None
     clips = {part: {clip.clip for clip in catalogue.clips if (clip.split == "test") == (part == "test")} for part in ("train", "test")}
-    detail = "files for " + ", ".join(f"{len(files & clips[part])} of {len(clips[part])} {part} clips" for part in clips)
-    return (READY if files else FOLDER_INCOMPLETE), detail, len(files)
+    detail = "files for " + ", ".join(f"{len(files.keys() & clips[part])} of {len(clips[part])} {part} clips" for part in clips)
+    return (READY if files else FOLDER_INCOMPLETE), "; ".join([detail, *otherwise]), len(files)
+
+
+def _and_beside(path: Path) -> str:
+    """The path, and what its neighbours are called: names of folders differ between releases."""
+    beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    return f"{path} ({did_you_mean(path.name, beside)})" if beside else str(path)
+
+
+def _made_otherwise(file: str, features: Mapping[str, Any]) -> str:
+    """How a store was made, if its name is that of an encoder that would be made otherwise here."""
+    name = Path(file).stem
+    if not file.endswith(".zarr") or features.get(name, {}).get("kind", "provided") == "provided":
+        return ""
+    made = made_by(file)
+    stored = made.get("extraction", made["settings"])
+    changed = list(differences(stored, {key: features[name][key] for key in stored if key in features[name]}))
+    return f"{file} was made with other settings than features.{name} here ({'; '.join(changed)})" if changed else ""
+
+
+def _concatenation(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+    parts = [readiness(part, config, catalogue) for part in config["concatenations"][name]]
+    waiting = sorted((one for one in parts if one.state not in (READY, STORED)), key=lambda one: not one.blocks_run)
+    known = [one.clips for one in parts if one.clips is not None]
+    clips = min(known) if len(known) == len(parts) else None
+    if waiting:
+        return waiting[0].state, "; ".join(f"{one.encoder}: {one.detail}" for one in waiting), clips
+    return READY, f"joins {', '.join(config['concatenations'][name])}", clips
 
 
 def _gemini(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
@@ -173,4 +211,5 @@ KINDS: dict[str, Callable[[str, Mapping[str, Any], Catalogue | None], tuple[str,
     "prosody": _prosody,
     "provided": _provided,
     "gemini": _gemini,
+    CONCATENATION: _concatenation,
 }
