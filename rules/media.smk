@@ -62,7 +62,7 @@ rule crop_faces:
         "../workflow/scripts/crop_faces.py"
 
 
-# The track gives the person's box in each kept frame.
+# The track says where the person is.
 rule sample_body_frames:
     input:
         videos=ancient(shard_videos),
@@ -82,7 +82,9 @@ rule sample_body_frames:
         mem_mb=for_clips(800),
         runtime=for_clips(10, per_clip=0.2),
     params:
-        cfg=settings("media.body", "fps", "quality", "short_side"),
+        cfg=settings(
+            "media.body", "crop", "face_heights", "fps", "quality", "short_side"
+        ),
         code=fingerprint("sample_body_frames.py", env="plain"),
         clips=shard_clips,
     script:

@@ -10,9 +10,12 @@ import h5py
 import numpy as np
 import pytest
 import soundfile
+from unit.media.recordings import run_ffmpeg
 
 from blemore.job import BadInput
+from blemore.media.body import person_crop
 from blemore.media.frames import read_frames
+from blemore.media.images import shrink
 from blemore.media.tracks import read_fps, read_track
 from blemore.media.video import iter_video
 from blemore.stores import STATUSES, read_manifest
@@ -31,7 +34,7 @@ CFG = {
         "thresholds": [0.6, 0.7, 0.7],
     },
     "crop_faces": {"margin": 0.2, "quality": 95, "size": 160},
-    "sample_body_frames": {"fps": 5, "quality": 90, "short_side": 128},
+    "sample_body_frames": {"crop": "person", "face_heights": 6, "fps": 5, "quality": 90, "short_side": 128},
     "extract_audio": {"sample_rate_hz": 16000},
     "cut_clips": {"audio_bitrate": 64000, "crf": 23, "fps": 10, "max_height": 100, "seconds": 0.5},
 }
@@ -53,7 +56,7 @@ def shard(tmp_path_factory, media_folder) -> Path:
     return folder
 
 
-def run_script(name: str, shard: Path, results: Path) -> dict:
+def run_script(name: str, shard: Path, results: Path, **changes: object) -> dict:
     store = results / STORES[name]
     store.parent.mkdir(parents=True, exist_ok=True)
     videos = [str(shard / file) for file in ("broken.mp4", "good.mpg", "mute.mkv")]
@@ -62,7 +65,10 @@ def run_script(name: str, shard: Path, results: Path) -> dict:
         input=SimpleNamespace(videos=videos, track=str(track), manifest=str(track.with_suffix(".json"))),
         output=SimpleNamespace(store=str(store), manifest=str(store.with_suffix(".json"))),
         params=SimpleNamespace(
-            cfg=CFG[name], code={"video.py": "0"}, clips={"absent": None, "broken": 1, "good": 2, "mute": 3}, runtime={"device": "cpu", "clips_at_once": 2}
+            cfg=CFG[name] | changes,
+            code={"video.py": "0"},
+            clips={"absent": None, "broken": 1, "good": 2, "mute": 3},
+            runtime={"device": "cpu", "clips_at_once": 2},
         ),
         threads=1,
     )
@@ -123,10 +129,22 @@ def test_face_crops_show_the_face_of_each_frame(results):
 
 def test_body_frames_hold_the_persons_box_in_their_own_pixels(results, shard):
     body, track = results / STORES["sample_body_frames"], results / STORES["track_faces"]
-    assert read_frames(body, "good", [14]).shape == (1, 128, 160, 3)
+    face = read_track(track, "good")[1].boxes
+    left, top, right, bottom = person_crop(face, (288, 360), 6)
+    assert (top, bottom, right - left) == (0, 288, 288)  # the face is so near that the shorter side is taken
+    assert read_frames(body, "good", [14]).shape == (1, 128, 128, 3)
     with h5py.File(body) as store:
         boxes = store["good/boxes"][...]
-    assert boxes == pytest.approx(read_track(track, "good")[1].boxes[::2] * 128 / 288, rel=1e-6)
+    assert boxes == pytest.approx((face[::2] - [left, 0, left, 0]) * 128 / 288, rel=1e-6)
+    (kept,) = read_frames(body, "good", [0])
+    whole = next(iter(iter_video(shard / "good.mpg", 5))).pixels
+    assert np.abs(shrink(whole[:, left:right], 128 / 288).astype(int) - kept).mean() < 3
+
+
+def test_body_frames_may_show_the_whole_picture(results, shard, tmp_path):
+    shutil.copytree(results / "track", tmp_path / "track")
+    run_script("sample_body_frames", shard, tmp_path, crop="full")
+    assert read_frames(tmp_path / STORES["sample_body_frames"], "good", [14]).shape == (1, 128, 160, 3)
 
 
 def test_audio_is_flac_of_the_videos_length(results):
@@ -148,13 +166,81 @@ def test_a_store_that_lacks_the_clip_is_refused(results):
         read_frames(results / STORES["crop_faces"], "nobody", [0])
 
 
-@pytest.mark.parametrize("name", ["extract_audio", "cut_clips", "track_faces"])
-def test_what_decodes_of_a_truncated_video_is_used_and_called_partial(media_folder, tmp_path, name):
-    content = (media_folder / "talkers" / "lbax4n.mpg").read_bytes()
-    (tmp_path / "cut.mpg").write_bytes(content[: len(content) * 2 // 3])
-    store = tmp_path / STORES[name]
+def run_on(video: Path, folder: Path, name: str, **changes: object) -> dict:
+    """The manifest of one script on one video."""
+    store = folder / STORES[name]
     store.parent.mkdir(parents=True)
-    params = SimpleNamespace(cfg=CFG[name], code={}, clips={"cut": len(content)}, runtime={"device": "cpu", "clips_at_once": 2})
-    job = SimpleNamespace(threads=1, input=SimpleNamespace(videos=[str(tmp_path / "cut.mpg")]), output=SimpleNamespace(store=str(store)), params=params)
+    track = folder / STORES["track_faces"]
+    params = SimpleNamespace(cfg=CFG[name] | changes, code={}, clips={"one": 1}, runtime={"device": "cpu", "clips_at_once": 2})
+    job = SimpleNamespace(threads=1, input=SimpleNamespace(videos=[str(video)], track=str(track)), output=SimpleNamespace(store=str(store)), params=params)
     importlib.import_module(name).main(job)
-    assert read_manifest(store)["status"] == {"cut": "partial"}
+    return read_manifest(store)
+
+
+@pytest.fixture(scope="module")
+def truncated(media_folder, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("truncated") / "cut.mpg"
+    content = (media_folder / "talkers" / "lbax4n.mpg").read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    return path
+
+
+@pytest.mark.parametrize("changes", [{"name": "extract_audio"}, {"name": "track_faces"}, {"name": "cut_clips", "seconds": 5}])
+def test_what_decodes_of_a_truncated_video_is_used_and_called_partial(truncated, tmp_path, changes):
+    assert run_on(truncated, tmp_path, **changes)["status"] == {"one": "partial"}
+
+
+def test_a_clip_that_ends_before_the_damage_is_whole(truncated, tmp_path):
+    assert run_on(truncated, tmp_path, "cut_clips")["status"] == {"one": "ok"}
+    assert len(list(iter_video(tmp_path / "clips" / "A1" / "one.mp4", 10))) == 5
+
+
+SOURCE = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration={seconds}", "-f", "lavfi", "-i", "sine=duration={seconds}"]
+ENCODE = ["-map", "0:v", "-map", "1:a", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+
+
+@pytest.fixture(scope="module")
+def odd_files(tmp_path_factory) -> Path:
+    """A truncated, an empty and a short file, one of a single picture, and one of sound alone."""
+    folder = tmp_path_factory.mktemp("odd")
+    for name, seconds in (("whole", 2), ("short", 0.4), ("one_frame", 0.04)):
+        run_ffmpeg(*(part.format(seconds=seconds) for part in SOURCE), *ENCODE, "-movflags", "+faststart", folder / f"{name}.mp4", "-f", "null")
+    run_ffmpeg("-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", folder / "audio_only.mp4", "-f", "null")
+    whole = (folder / "whole.mp4").read_bytes()
+    (folder / "truncated.mp4").write_bytes(whole[: len(whole) // 2])
+    (folder / "headless.mp4").write_bytes(whole[-len(whole) // 2 :])
+    (folder / "empty.mp4").write_bytes(b"")
+    return folder
+
+
+SENTENCES = {
+    "truncated": "partial, something of it does not decode, and the rest is used.",
+    "headless": "decode_error, {path}: it cannot be opened as a video (Invalid data found when processing input).",
+    "empty": "decode_error, {path}: it cannot be opened as a video (Invalid data found when processing input).",
+    "audio_only": "decode_error, {path}: it has no video stream that can be decoded.",
+    "one_frame": "too_short, it is too short for one frame or sample.",
+    "short": "",
+}
+NO_FACE_THERE = dict.fromkeys(["truncated", "short"], "no_face, no face was found in any frame.")
+
+
+@pytest.mark.parametrize("file", SENTENCES)
+@pytest.mark.parametrize("name", ["track_faces", "sample_body_frames", "extract_audio", "cut_clips"])
+def test_odd_files_have_a_status_and_a_sentence(odd_files, tmp_path, capsys, file, name):
+    path = odd_files / f"{file}.mp4"
+    sentences = SENTENCES | {"track_faces": NO_FACE_THERE, "extract_audio": {"one_frame": ""}}.get(name, {})
+    if name == "sample_body_frames":
+        run_on(path, tmp_path, "track_faces")
+        capsys.readouterr()
+    (status,) = run_on(path, tmp_path, name, **({"seconds": 5} if name == "cut_clips" else {}))["status"].values()
+    expected = sentences[file].format(path=path)
+    assert capsys.readouterr().out == (f"one: {expected}\n" if expected else "")
+    assert status == (expected.split(",")[0] or "ok")
+
+
+@pytest.mark.parametrize(("file", "n_frames", "n_samples"), [("one_frame", 1, 640), ("short", 12, 6400)])
+def test_one_picture_and_four_tenths_of_a_second_keep_their_length(odd_files, tmp_path, file, n_frames, n_samples):
+    run_on(odd_files / f"{file}.mp4", tmp_path, "track_faces", fps=30)
+    assert len(read_track(tmp_path / STORES["track_faces"], "one")[1].detected) == n_frames
+    run_on(odd_files / f"{file}.mp4", tmp_path, "extract_audio")
+    assert soundfile.info(tmp_path / "audio" / "A1" / "one.flac").frames == n_samples

@@ -1,4 +1,6 @@
 import json
+import os
+import pty
 import subprocess
 import sys
 import time
@@ -6,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from blemore import job
+from blemore.job import Progress
 from blemore.settings import SCRIPTS
 
 SCRIPT = """
 import os, subprocess, sys, time
 from types import SimpleNamespace
 sys.path.insert(0, {scripts!r})
-from blemore.job import BadInput, run
+from blemore.job import BadInput, Progress, run
 
 class Output(list):
     manifest = "x.json"
@@ -89,3 +93,46 @@ def test_when_and_where_are_recorded_beside_the_store(tmp_path):
     record = json.loads((tmp_path / "x.run.json").read_text())
     assert record["rule"] == "embed_x"
     assert set(record) == {"rule", "started", "seconds", "host", "python", "commit"}
+
+
+def steps(monkeypatch, capsys, seconds, total=10, parts=60):
+    """What is said of units that take so many seconds each."""
+    clock = iter(range(0, 10**6, seconds))
+    monkeypatch.setattr(job.time, "monotonic", lambda: next(clock))
+    progress = Progress(total, "clips", "frames")
+    for _ in range(total):
+        progress.step(parts)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_progress_is_done_units_speed_and_time_left(monkeypatch, capsys):
+    said = steps(monkeypatch, capsys, 8)
+    assert said[0] == "2 of 10 clips, 7.5 frames/s, 1 min left"
+    assert said[-1] == "10 of 10 clips, 7.5 frames/s"
+    assert len(said) == 5
+
+
+def test_a_short_job_says_nothing_of_its_progress(monkeypatch, capsys):
+    assert steps(monkeypatch, capsys, 1) == []
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(20, "3 min"), (1700, "4 h 15 min"), (15, "2 min")])
+def test_units_without_parts_have_no_speed(monkeypatch, capsys, seconds, left):
+    assert steps(monkeypatch, capsys, seconds, parts=0)[0] == f"1 of 10 clips, {left} left"
+
+
+PROGRESS = "import blemore.job; blemore.job.PROGRESS_S = 0; Progress(3, 'clips').step()"
+
+
+def test_progress_is_said_on_the_terminal_that_the_job_was_started_from(tmp_path):
+    screen, terminal = pty.openpty()
+    code = SCRIPT.format(scripts=str(SCRIPTS), body=PROGRESS)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stderr=terminal, check=True, timeout=30)
+    said = os.read(screen, 1000).decode()
+    assert (tmp_path / "x.log").read_text() == "1 of 3 clips, 0 s left\n"
+    assert said.endswith("x: 1 of 3 clips, 0 s left\r\n")
+
+
+def test_where_there_is_no_terminal_the_log_alone_has_the_progress(tmp_path):
+    assert finish(tmp_path, PROGRESS).stderr == ""
+    assert (tmp_path / "x.log").read_text() == "1 of 3 clips, 0 s left\n"

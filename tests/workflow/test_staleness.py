@@ -24,7 +24,7 @@ TABLE = [
     ({"media": {"faces": {"size": 128}}}, {"crop_faces"}),
     ({"media": {"faces": {"margin": 0.3}}}, {"crop_faces"}),
     ({"media": {"faces": {"quality": 90}}}, {"crop_faces"}),
-    ({"media": {"body": {"short_side": 128}}}, {"sample_body_frames"}),
+    ({"media": {"body": {"crop": "full"}}}, {"sample_body_frames"}),
     ({"media": {"clips": {"seconds": 1.0}}}, {"cut_clips"}),
     ({"features": {"wav2vec2": {"layers": [1, 5]}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),
     ({"features": {"wav2vec2": {"segments": 3}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),

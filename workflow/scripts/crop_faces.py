@@ -20,10 +20,10 @@ def main(snakemake) -> None:
     size, margin, quality = (params.cfg[name] for name in ("size", "margin", "quality"))
     fps = read_fps(snakemake.input.track)
 
-    def crop(clip: str, video: Path) -> int:
+    def crop(clip: str, video: Path) -> tuple[int, int]:
         status, face = read_track(snakemake.input.track, clip)
         if status not in USABLE:
-            return status
+            return status, 0
         kept = [
             (encode_jpeg(crop_face(frame.pixels, landmarks, size, margin), quality), frame.timestamp_s, detected)
             for frame, landmarks, detected in zip(iter_video(video, fps), face.landmarks, face.detected, strict=True)
@@ -31,7 +31,7 @@ def main(snakemake) -> None:
         ]
         jpeg, timestamps_s, detected = zip(*kept)
         write_clip(store, clip, jpeg=list(jpeg), timestamps_s=np.array(timestamps_s), detected=np.array(detected))
-        return status
+        return status, len(jpeg)
 
     with new_store(snakemake.output.store) as store:
         statuses = process_clips(pair_videos(params.clips, snakemake.input.videos), crop)

@@ -18,13 +18,13 @@ def main(snakemake) -> None:
     folder = new_folder(snakemake.output.store)
     duration_s, gain = {}, {}
 
-    def extract(clip: str, video: Path) -> int:
+    def extract(clip: str, video: Path) -> tuple[int, int]:
         sound = read_sound(video, sample_rate_hz)
         if not len(sound.samples):
-            return TOO_SHORT
+            return TOO_SHORT, 0
         soundfile.write(folder / f"{clip}.flac", sound.samples, sample_rate_hz, subtype="PCM_24")
         duration_s[clip], gain[clip] = len(sound.samples) / sample_rate_hz, sound.gain
-        return PARTIAL if sound.damaged else OK
+        return PARTIAL if sound.damaged else OK, 0
 
     statuses = process_clips(pair_videos(params.clips, snakemake.input.videos), extract)
     finish_folder(folder, ".flac", statuses, provenance(params, {}, PACKAGES), duration_s=duration_s, gain=gain)

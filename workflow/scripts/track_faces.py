@@ -19,16 +19,17 @@ def main(snakemake) -> None:
     pictures = ((frame.pixels for frame in stream) for stream in streams.values())
     tracks = track_faces(pictures, settings, params.runtime["device"], params.runtime["clips_at_once"], snakemake.threads)
 
-    def store_next(clip: str, video: Path) -> int:
+    def store_next(clip: str, video: Path) -> tuple[int, int]:
         face = next(tracks)  # they come in the order of the clips
         if isinstance(face, Unusable):
             raise face
         write_clip(store, clip, **face._asdict())
-        if not len(face.detected):
-            return TOO_SHORT
+        n_frames = len(face.detected)
+        if not n_frames:
+            return TOO_SHORT, 0
         if not face.detected.any():
-            return NO_FACE
-        return PARTIAL if streams[clip].source.damaged else OK
+            return NO_FACE, n_frames
+        return PARTIAL if streams[clip].source.damaged else OK, n_frames
 
     with new_store(snakemake.output.store) as store:
         store.attrs["fps"] = settings.fps

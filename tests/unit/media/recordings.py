@@ -71,9 +71,9 @@ def run_ffmpeg(*arguments: str | Path) -> bytes:
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
-def ffmpeg_frames(path: Path) -> list[tuple[Fraction, str]]:
+def ffmpeg_frames(path: Path, *options: str) -> list[tuple[Fraction, str]]:
     """Time since the first frame, and MD5 of the RGB pixels, of every frame that the ffmpeg program decodes."""
-    answer = run_ffmpeg("-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-f", "framemd5").decode()
+    answer = run_ffmpeg("-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", *options, "-pix_fmt", "rgb24", "-f", "framemd5").decode()
     time_base = Fraction(next(line for line in answer.splitlines() if line.startswith("#tb")).split()[-1])
     rows = [line.split(",") for line in answer.splitlines() if not line.startswith("#")]
     return [((int(row[2]) - int(rows[0][2])) * time_base, row[-1].strip()) for row in rows]

@@ -1,10 +1,12 @@
-import librosa
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import soxr
 from unit.media.recordings import levels, run_ffmpeg, write_video
 
-from blemore.media.audio import NoAudio, read_audio, read_sound
-from blemore.media.video import DecodeError
+from blemore.media.audio import NoAudio, read_audio, read_sound, read_sound_of
+from blemore.media.video import DecodeError, iter_video
 
 RATE_HZ = 16000
 
@@ -53,9 +55,9 @@ def test_any_rate_gives_the_tone_that_was_recorded(tmp_path, sample_rate_hz):
 
 def test_resampling_agrees_with_soxr(tmp_path):
     noise = np.random.default_rng(1).normal(0, 0.1, 48000).astype(np.float32)
-    band = librosa.resample(librosa.resample(noise, orig_sr=48000, target_sr=12000), orig_sr=12000, target_sr=48000)[np.newaxis, :48000]
+    band = soxr.resample(soxr.resample(noise, 48000, 12000), 12000, 48000)[np.newaxis, :48000]
     samples = read_audio(one_second(tmp_path / "noise.mkv", band, 48000), RATE_HZ)
-    reference = librosa.resample(band[0], orig_sr=48000, target_sr=RATE_HZ, res_type="soxr_vhq")
+    reference = soxr.resample(band[0], 48000, RATE_HZ, quality="VHQ")
     assert samples[400:-400] == pytest.approx(reference[400:-400], abs=2e-3)
 
 
@@ -101,6 +103,15 @@ def test_recordings_agree_with_the_ffmpeg_program(media_folder, name):
     agreement = [np.corrcoef(np.roll(reference[:shared], lag), samples[:shared])[0, 1] for lag in range(-16, 17)]
     assert max(agreement) > 0.98
     assert np.abs(samples).mean() == pytest.approx(np.abs(reference[:shared]).mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["cases/face_then_none_vfr_late_audio.mov", "cases/several_faces_1080p.mp4", "talkers/brbk7n.mpg"])
+def test_a_stretch_whose_time_is_known_sounds_as_in_the_whole(media_folder, name):
+    stream = iter_video(media_folder / name, 25)
+    next(iter(stream))
+    stretch = read_sound_of(media_folder / name, RATE_HZ, stream.source.start_s, Fraction(5, 2)).samples
+    assert len(stretch) == 5 * RATE_HZ // 2
+    assert np.array_equal(stretch, read_audio(media_folder / name, RATE_HZ)[: len(stretch)])
 
 
 def test_a_late_track_begins_with_silence(media_folder):

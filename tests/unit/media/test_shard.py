@@ -49,7 +49,7 @@ def test_one_bad_clip_harms_no_other_and_is_one_sentence_in_the_log(capfd):
             raise DecodeError("its video stream holds no picture that can be decoded")
         if clip == "mute":
             raise NoAudio("it has no audio track")
-        return OK
+        return OK, 90
 
     videos = {"rotten": Path("r.mov"), "mute": Path("m.mov"), "absent": None, "good": Path("g.mov")}
     assert process_clips(videos, work) == {"rotten": DECODE_ERROR, "mute": NO_AUDIO, "absent": MISSING, "good": OK}

@@ -146,19 +146,56 @@ def test_colours_are_those_of_ffmpeg(tmp_path, pix_fmt, matrix, sample_range):
     assert md5(read_video(path, 25).frames[0]) == ffmpeg_frames(path)[0][1]
 
 
-@pytest.mark.parametrize(("codec", "suffix", "pix_fmt"), [
-    ("libx264", "mp4", "yuv420p"), ("libx265", "mp4", "yuv420p10le"), ("libvpx", "webm", "yuv420p"), ("libvpx-vp9", "webm", "yuv420p"),
-    ("prores_ks", "mov", "yuv422p10le"), ("mjpeg", "avi", "yuvj420p"), ("mpeg4", "avi", "yuv420p"), ("ffv1", "mkv", "yuv420p"),
-])  # fmt: skip
-def test_codecs_and_containers_in_use(tmp_path, codec, suffix, pix_fmt):
-    path = tmp_path / f"recording.{suffix}"
+FORMATS = [
+    ("libx264", "mp4", "yuv420p", (48, 64)), ("libx264", "mkv", "yuv422p10le", (48, 64)), ("libx265", "mp4", "yuv420p10le", (48, 64)),
+    ("libsvtav1", "mp4", "yuv420p", (64, 66)), ("libsvtav1", "webm", "yuv420p10le", (65, 67)),
+    ("libvpx", "webm", "yuv420p", (47, 63)), ("libvpx", "webm", "yuva420p", (48, 64)), ("libvpx-vp9", "webm", "yuv420p", (47, 63)),
+    ("libvpx-vp9", "webm", "yuva420p", (48, 64)), ("prores_ks", "mov", "yuv422p10le", (48, 64)), ("prores_ks", "mov", "yuva444p10le", (48, 64)),
+    ("mjpeg", "avi", "yuvj420p", (47, 63)), ("mpeg1video", "mpg", "yuv420p", (48, 64)), ("mpeg2video", "mpg", "yuv420p", (48, 64)),
+    ("mpeg4", "avi", "yuv420p", (48, 64)), ("ffv1", "mkv", "yuva420p", (47, 63)), ("qtrle", "mov", "argb", (47, 63)),
+]  # fmt: skip
+
+# These codecs say that chroma samples lie at the left of their pixels. Where the program's converter interpolates them, it has to be told.
+SITED = "scale={}flags=bicubic:in_h_chr_pos=0:in_v_chr_pos={},format=rgb24"
+SITED_AT = {("libx264", "yuv422p10le"): 0, ("libx265", "yuv420p10le"): 128}
+
+
+def write_format(path, codec, pix_fmt, size, **encoding):
+    """Ten frames of 25 per second: a ramp that moves, in colours."""
+    ramp = np.indices(size).sum(0)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
-        for frame in levels(10, 48, 64):
+        stream = container.add_stream(codec, rate=25, options={"auto-alt-ref": "0"} if codec == "libvpx" else {})
+        (stream.height, stream.width), stream.pix_fmt = size, pix_fmt
+        for name, value in encoding.items():
+            setattr(stream.codec_context, name, value)
+        for index in range(10):
+            frame = np.stack([ramp + 8 * index, 200 - ramp, np.full(size, 15 * index)], -1).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame).reformat(format=pix_fmt)))
         container.mux(stream.encode(None))
-    assert [md5(frame.pixels) for frame in iter_video(path, 25)] == [name for _, name in ffmpeg_frames(path)]
+    return path
+
+
+@pytest.mark.parametrize(("codec", "suffix", "pix_fmt", "size"), FORMATS)
+def test_every_frame_of_a_format_is_that_of_the_ffmpeg_program_and_like_opencvs(tmp_path, codec, suffix, pix_fmt, size):
+    path = write_format(tmp_path / f"recording.{suffix}", codec, pix_fmt, size)
+    frames = [frame.pixels for frame in iter_video(path, 25)]
+    assert len(frames) == 10
+    sited = ["-vf", SITED.format("", SITED_AT[codec, pix_fmt])] if (codec, pix_fmt) in SITED_AT else []
+    assert [md5(frame) for frame in frames] == [name for _, name in ffmpeg_frames(path, *sited)]
+    if codec != "libsvtav1":  # OpenCV's FFmpeg has no decoder for it
+        capture = cv2.VideoCapture(str(path))
+        others = [capture.read()[1] for _ in frames]
+        assert not capture.read()[0]
+        assert np.abs(np.array(frames, int) - np.array(others)[..., ::-1]).mean() < 3
+
+
+@pytest.mark.parametrize(("codec", "suffix", "pix_fmt", "scale"), [
+    ("libx264", "mp4", "yuv420p", SITED.format("96:72:", 128)), ("mpeg2video", "mpg", "yuv420p", SITED.format("96:72:", 128)),
+    ("prores_ks", "mov", "yuv422p10le", "scale=96:72:flags=bicubic,format=rgb24"),
+])  # fmt: skip
+def test_every_frame_with_pixels_that_are_not_square_is_that_of_the_ffmpeg_program(tmp_path, codec, suffix, pix_fmt, scale):
+    path = write_format(tmp_path / f"wide.{suffix}", codec, pix_fmt, (72, 90), sample_aspect_ratio=Fraction(16, 15))
+    assert [md5(frame.pixels) for frame in iter_video(path, 25)] == [name for _, name in ffmpeg_frames(path, "-vf", scale)]
 
 
 def test_the_default_stream_is_taken_not_the_first(tmp_path):
@@ -187,6 +224,22 @@ def test_a_truncated_file_gives_what_decodes_and_says_so(tmp_path, whole):
     stream = iter_video(path, 25)
     assert 15 < len(list(stream)) < 30
     assert stream.source.damaged
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "webm", "avi", "flv", "mp4", "mpg"])
+def test_what_is_cut_off_is_noticed_in_containers_that_tell_it(tmp_path, suffix):
+    codec = {"webm": ("libvpx", "libvorbis"), "avi": ("mjpeg", "pcm_s16le"), "mpg": ("mpeg1video", "mp2")}.get(suffix, ("libx264", "aac"))
+    path = tmp_path / f"recording.{suffix}"
+    source = ["-f", "lavfi", "-i", "testsrc=size=64x48:duration=3:rate=25", "-f", "lavfi", "-i", "sine=duration=3.3"]
+    encode = ["-c:v", codec[0], "-pix_fmt", "yuvj420p" if codec[0] == "mjpeg" else "yuv420p", "-c:a", codec[1], "-movflags", "+faststart"]
+    run_ffmpeg(*source, *encode, path, "-f", "null")
+    whole, said = path.read_bytes(), []
+    for share in (1.0, 0.7, 0.4):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        stream = iter_video(path, 25)
+        assert len(list(stream)) > 30 * share
+        said.append(stream.source.damaged)
+    assert said == [False, True, True]
 
 
 @pytest.mark.parametrize("packets", [1, 2, 3])

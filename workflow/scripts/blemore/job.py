@@ -11,6 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# Descriptor of where Snakemake was started and the job's name, for `Progress`; set by `run`.
+_shown: tuple[int, str] | None = None
+PROGRESS_S = 15  # between two lines
+
 
 class BadInput(ValueError):
     """Something the user gave is wrong; the message is one sentence: what, where, what to do."""
@@ -22,8 +26,10 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     The log is locked first: a `kill -9` of Snakemake leaves its jobs alive, and two writers of one store
     make a mixture that passes for whole.
     """
+    global _shown
     terminal = os.dup(2)
     lock_log(snakemake.log[0], terminal)
+    _shown = terminal, "/".join(Path(snakemake.log[0]).with_suffix("").parts[-2:])
     started = time.time()
     try:
         main(snakemake)
@@ -45,6 +51,50 @@ def lock_log(path: str, terminal: int) -> None:
     os.ftruncate(log, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
+
+
+class Progress:
+    """Says every `PROGRESS_S` seconds how far a job is: in its log, and where Snakemake was started, if that is a terminal.
+
+    Whole lines, since several jobs write to one terminal; none from a job that is done before. On a cluster, where nobody watches, the log alone has them.
+    """
+
+    def __init__(self, total: int, unit: str, part: str = "") -> None:
+        """What is counted: `total` of a unit, and parts of it, whose number is not known before.
+
+        Args:
+            unit: plural, as in "12 of 52 clips".
+            part: plural, as in "31 frames/s".
+        """
+        self._total, self._unit, self._part = total, unit, part
+        self._done = self._parts = 0
+        self._started = self._said = time.monotonic()
+
+    def step(self, parts: int = 0) -> None:
+        """One more unit is done, with so many parts."""
+        self._done += 1
+        self._parts += parts
+        now = time.monotonic()
+        since_s = now - (self._started if self._done == self._total else self._said)
+        if since_s >= PROGRESS_S:
+            self._said = now
+            self._say(now - self._started)
+
+    def _say(self, seconds: float) -> None:
+        speed = f", {self._parts / seconds:.1f} {self._part}/s" if self._parts else ""
+        left = f", {_duration(seconds / self._done * (self._total - self._done))} left" if self._done < self._total else ""
+        line = f"{self._done} of {self._total} {self._unit}{speed}{left}"
+        print(line, flush=True)
+        if _shown and os.isatty(_shown[0]):
+            os.write(_shown[0], f"{_shown[1]}: {line}\n".encode())
+
+
+def _duration(seconds: float) -> str:
+    """In the two units that matter."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def record_run(snakemake: Any, started: float) -> None:

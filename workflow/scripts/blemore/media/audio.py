@@ -47,20 +47,33 @@ def read_audio(path: str | Path, sample_rate_hz: int) -> NDArray[np.float32]:
 
 
 def read_sound(path: str | Path, sample_rate_hz: int) -> Sound:
-    """`read_audio` with what was done to the samples."""
+    """`read_audio` with what was done to the samples; all pictures are decoded, since only that tells when they begin and end."""
     pictures = Source(path)
     for _ in pictures:
         pass
-    samples = np.zeros(round(pictures.duration_s * sample_rate_hz), np.float32)
-    sound = SimpleNamespace(damaged=pictures.damaged)
-    for start_s, run in _runs(path, sound):
-        _place(samples, _resample(run, sample_rate_hz), round((start_s - pictures.start_s) * sample_rate_hz))
+    sound = read_sound_of(path, sample_rate_hz, pictures.start_s, pictures.duration_s)
+    return sound._replace(damaged=sound.damaged or pictures.damaged)
+
+
+def read_sound_of(path: str | Path, sample_rate_hz: int, start_s: Fraction, duration_s: Fraction) -> Sound:
+    """The sound of a stretch of a video whose time is known; what comes later in the file is not read.
+
+    Args:
+        start_s: presentation time of the stretch's first picture.
+
+    Raises:
+        NoAudio, DecodeError: as `read_audio`.
+    """
+    samples = np.zeros(round(duration_s * sample_rate_hz), np.float32)
+    sound = SimpleNamespace(damaged=False)
+    for run_start_s, run in _runs(path, sound, start_s + duration_s + JUMP_S):
+        _place(samples, _resample(run, sample_rate_hz), round((run_start_s - start_s) * sample_rate_hz))
     gain = 1 / max(1.0, float(np.abs(samples).max(initial=0)))
     return Sound(samples * np.float32(gain), gain, sound.damaged)
 
 
-def _runs(path: str | Path, note: Any) -> Iterator[tuple[Fraction, list[Any]]]:
-    """Stretches of audio frames of one format without a jump in time, each with the time it starts at."""
+def _runs(path: str | Path, note: Any, until_s: Fraction) -> Iterator[tuple[Fraction, list[Any]]]:
+    """Stretches of audio frames of one format without a jump in time, each with the time it starts at, up to a frame that starts after `until_s`."""
     with open_media(path) as container:
         stream = default_stream(container.streams.audio)
         if stream is None:
@@ -69,6 +82,8 @@ def _runs(path: str | Path, note: Any) -> Iterator[tuple[Fraction, list[Any]]]:
         run: list[Any] = []
         for frame in decode(container, stream, note):
             time_s = end_s if frame.pts is None else frame.pts * frame.time_base
+            if time_s > until_s:
+                break
             if run and (abs(time_s - end_s) > JUMP_S or _format(frame) != _format(run[-1])):
                 yield start_s, run
                 run = []

@@ -12,9 +12,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from blemore.job import BadInput
+from blemore.job import BadInput, Progress
 from blemore.media.video import Unusable
-from blemore.stores import MISSING, STATUSES, content_digest, manifest_path, read_manifest, write_json, write_manifest
+from blemore.stores import MISSING, NO_FACE, PARTIAL, STATUSES, TOO_SHORT, content_digest, manifest_path, read_manifest, write_json, write_manifest
+
+# What the log says of a status that is no error.
+REASONS = {
+    NO_FACE: "no face was found in any frame",
+    TOO_SHORT: "it is too short for one frame or sample",
+    PARTIAL: "something of it does not decode, and the rest is used",
+}
 
 
 def pair_videos(clips: Mapping[str, int | None], videos: Sequence[str]) -> dict[str, Path | None]:
@@ -28,31 +35,33 @@ def pair_videos(clips: Mapping[str, int | None], videos: Sequence[str]) -> dict[
     return {**dict.fromkeys(clips), **{clip: Path(video) for clip, video in zip(there, videos, strict=True)}}
 
 
-def process_clips(videos: Mapping[str, Path | None], work: Callable[[str, Path], int]) -> dict[str, int]:
-    """Does the work for each clip that has a video.
+def process_clips(videos: Mapping[str, Path | None], work: Callable[[str, Path], tuple[int, int]]) -> dict[str, int]:
+    """Does the work for each clip that has a video, and says how far it is.
 
     Args:
-        work: takes clip id and video, gives a status of `stores.STATUSES`; `video.Unusable` is turned into one.
+        work: takes clip id and video, gives a status of `stores.STATUSES` and how many frames it has worked on; `video.Unusable` is turned into a status.
 
     Returns:
         Clip id -> status. Whatever is not ok is said in one sentence, which goes to the log.
     """
     cv2.setNumThreads(1)
-    statuses = {}
+    statuses, progress = {}, Progress(len(videos), "clips", "frames")
     for clip, video in videos.items():
-        statuses[clip], reason = _status(clip, video, work)
+        statuses[clip], n_frames, reason = _outcome(clip, video, work)
         if statuses[clip]:
-            print(f"{clip}: {STATUSES[statuses[clip]]}{reason and ', '}{reason}.", flush=True)
+            print(f"{clip}: {STATUSES[statuses[clip]]}, {reason}.", flush=True)
+        progress.step(n_frames)
     return statuses
 
 
-def _status(clip: str, video: Path | None, work: Callable[[str, Path], int]) -> tuple[int, str]:
+def _outcome(clip: str, video: Path | None, work: Callable[[str, Path], tuple[int, int]]) -> tuple[int, int, str]:
     if video is None:
-        return MISSING, "no video was found"
+        return MISSING, 0, "no video was found"
     try:
-        return work(clip, video), ""
+        status, n_frames = work(clip, video)
+        return status, n_frames, REASONS.get(status, "")
     except Unusable as error:
-        return STATUSES.index(error.status), f"{video}: {error}"
+        return STATUSES.index(error.status), 0, f"{video}: {error}"
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Decoding a video to upright RGB frames at a fixed rate, by presentation time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import av
 import numpy as np
@@ -15,7 +16,9 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from numpy.typing import NDArray
 
+T = TypeVar("T")
 HALF = Fraction(1, 2)
+LENGTH_TOLERANCE_S = HALF  # by which a whole file may fall short of the length in its header
 
 
 class Unusable(ValueError):
@@ -123,7 +126,7 @@ class FrameStream:
     def __iter__(self) -> Iterator[Frame]:
         count = 0
         shown: Any = None
-        for picture, time_s in self.source:
+        for picture, time_s in _one_ahead(self.source):
             # `shown` is the last picture before (k + 1/2) / fps for every k that the new one comes too late for.
             while shown is not None and count + HALF <= time_s * self._fps:
                 yield Frame(shown.rgb, float(count / self._fps))
@@ -131,6 +134,16 @@ class FrameStream:
             shown = picture
         for k in range(count, round(self.source.duration_s * self._fps)):
             yield Frame(shown.rgb, float(k / self._fps))
+
+
+def _one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, each of which is made in another thread while the one before is worked on: FFmpeg decodes and converts at the same time."""
+    waiting = iter(items)
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, waiting, None)
+        while (item := coming.result()) is not None:
+            coming = maker.submit(next, waiting, None)
+            yield item
 
 
 def iter_video(path: str | Path, fps: float) -> FrameStream:
@@ -196,9 +209,12 @@ def default_stream(streams: tuple[Any, ...]) -> Any | None:
 def decode(container: Any, stream: Any, note: Any) -> Iterator[Any]:
     """Whatever of the stream decodes, on one thread; sets `note.damaged` where something does not."""
     stream.codec_context.thread_count = 1
-    packets = container.demux(stream)
-    count = 0
+    packets = container.demux()
+    count, end_s = 0, Fraction(0)
     while (packet := _attempt(lambda: next(packets, None), note)) is not None:
+        end_s = max(end_s, _end_s(packet))
+        if packet.stream is not stream:
+            continue
         count += packet.size > 0
         for frame in _attempt(packet.decode, note) or []:
             note.damaged |= frame.is_corrupt
@@ -208,7 +224,22 @@ def decode(container: Any, stream: Any, note: Any) -> Iterator[Any]:
         frame.time_base = stream.time_base  # which PyAV takes from the packet, and here there is none
         yield frame
     # Not the frame count of the header, which also counts what the file has cut away by an edit list.
-    note.damaged |= count < len(stream.index_entries)
+    note.damaged |= count < len(stream.index_entries) or end_s < _promised_s(container, stream)
+
+
+def _end_s(packet: Any) -> Fraction:
+    """When what a packet holds is over."""
+    return Fraction(0) if packet.pts is None else (packet.pts + (packet.duration or 0)) * packet.time_base
+
+
+def _promised_s(container: Any, stream: Any) -> Fraction:
+    """The time that some stream must reach: a file that is cut off has lost the index at the end of these containers, but not the length at their beginning."""
+    length_s = Fraction(0)
+    if container.format.name == "avi":  # FFmpeg itself replaces the length by what is there, but not the count
+        length_s = stream.frames / Fraction(stream.guessed_rate or 25)
+    elif container.format.name in ("matroska,webm", "flv"):
+        length_s = Fraction(container.duration or 0, av.time_base)
+    return length_s - LENGTH_TOLERANCE_S
 
 
 def _attempt(step: Any, note: Any) -> Any:
