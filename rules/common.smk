@@ -13,8 +13,9 @@ from blemore import configuration, foreign
 from blemore.data.catalogue import Catalogue, missing_videos_paragraph
 from blemore.features import provided_files as provided
 from blemore.features import readiness, weights
+from blemore.features.check import MEDIA_OF_KIND
 from blemore.job import BadInput
-from blemore.settings import fingerprint, pick
+from blemore.settings import file_digests, fingerprint, pick
 
 # Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
 NEEDS_NO_DATA = any(
@@ -248,6 +249,41 @@ def of_ensembles(pattern):
         return expand(pattern, ensemble=ENSEMBLES)
 
     return files
+
+
+def all_members(pattern):
+    """A file of every encoder and head that some ensemble contains, and every fold."""
+
+    def files(wildcards):
+        members = sorted({member for pairs in ENSEMBLES.values() for member in pairs})
+        return [
+            pattern.format(encoder=encoder, head=head, fold=fold)
+            for encoder, head in members
+            for fold in FOLDS
+        ]
+
+    return files
+
+
+def shown_media(setting, pattern):
+    """A file of every shard whose training clips the report shows; none where there are no videos, nor of sound that no encoder hears."""
+
+    def files(wildcards):
+        parts = configuration.parts_of(config, ENCODERS)
+        kinds = {config["features"][encoder]["kind"] for encoder in parts}
+        heard = any("extract_audio" in MEDIA_OF_KIND[kind] for kind in kinds)
+        if not config["report"][setting] or (setting == "embed_sound" and not heard):
+            return []
+        shards = {clip.shard for clip in CATALOGUE.clips if clip.split == "train"}
+        found = {clip.shard for clip in CATALOGUE.clips if clip.video}
+        return expand(pattern, shard=sorted(shards & found))
+
+    return files
+
+
+def whole_configuration(wildcards, resources):
+    """For the report to print; Snakemake does not compare it, so no setting makes the report stale by itself."""
+    return dict(config)
 
 
 def foreign_stores():

@@ -4,6 +4,14 @@ rule report:
         decisions=of_ensembles("results/fusion/{ensemble}/decisions.csv"),
         # One of each, whose manifest counts its clips by status.
         encoders=[encoder_stores(encoder)[0] for encoder in ENCODERS],
+        manifests=all_members("results/probabilities/{encoder}/{head}/fold{fold}.json"),
+        stores=ancient(
+            all_members("results/probabilities/{encoder}/{head}/fold{fold}.zarr")
+        ),
+        sound_manifests=shown_media("embed_sound", "results/media/audio/{shard}.json"),
+        sound=ancient(shown_media("embed_sound", "results/media/audio/{shard}")),
+        faces_manifests=shown_media("embed_faces", "results/media/faces/{shard}.json"),
+        faces=ancient(shown_media("embed_faces", "results/media/faces/{shard}.h5")),
     output:
         page="results/report/index.html",
         scores="results/report/scores.csv",
@@ -16,10 +24,13 @@ rule report:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=for_clips(700, per_clip=0.1),
-        runtime=for_clips(10, per_clip=0.001),
+        mem_mb=for_clips(900, per_clip=0.2),
+        runtime=for_clips(10, per_clip=0.01),
     params:
+        cfg=settings("report", "embed_faces"),
         code=fingerprint("report.py", env="plain"),
+        assets=file_digests("workflow/report", ("css", "html", "js")),
+        configuration=whole_configuration,
         encoders={"asked": config["encoders"], "used": ENCODERS},
     script:
         "../workflow/scripts/report.py"

@@ -14,8 +14,8 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# What makes a job stale without being a setting: code, and what its clips and files are.
-IDENTITIES = {"code", "clips", "actors", "files", "videos", "members", "encoders"}
+# What is no setting: code, what its clips and files are, and what the report prints of the run.
+IDENTITIES = {"code", "assets", "clips", "actors", "files", "videos", "members", "encoders", "configuration"}
 
 
 class Watched(dict):

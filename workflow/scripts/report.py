@@ -1,6 +1,7 @@
 """Tables and the page of the whole run."""
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +9,12 @@ import pandas as pd
 import yaml
 
 from blemore.job import run
-from blemore.report.page import cells, render
+from blemore.report.content import cells, folds_of, member_content, page_content
+from blemore.report.costs import api_costs, records, rule_costs
+from blemore.report.page import render
+from blemore.report.pictures import face_strips, sound_pictures
 from blemore.report.tables import (
     as_text,
-    confusion_table,
     decoder_table,
     group_table,
     left_out_table,
@@ -27,55 +30,92 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 NOTE = "ACC_P, ACC_S, Score: tuned on the scored fold, as in the paper. nested Score: chosen on the other folds."
+TABLES = {
+    "Weights": weight_table,
+    "Thresholds and scores by fold": threshold_table,
+    "Decisions with and without thresholds": decoder_table,
+    "Score of each fold's thresholds (rows) on every fold (columns)": transfer_table,
+    "Spread of the folds' thresholds, and what it is without personal style": null_table,
+    "Who fails, nested": group_table,
+    "Without one member, nested": left_out_table,
+}
 
 
 def main(snakemake) -> None:
     params = snakemake.params
-    results = [json.loads(Path(path).read_text()) for path in snakemake.input.scores]
-    scores = score_table(results)
+    results = {result["ensemble"]: result for result in (json.loads(Path(path).read_text()) for path in snakemake.input.scores)}
+    decisions = {Path(path).parent.name: pd.read_csv(path) for path in snakemake.input.decisions}
+    scores = score_table(list(results.values()))
+    first = next(iter(results.values()))
     left_out = [encoder for encoder in params.encoders["asked"] if encoder not in params.encoders["used"]]
     note = NOTE + (f" Without {', '.join(left_out)}." if left_out else "")
+    clips = decisions[first["ensemble"]]
+    pictures = _pictures(snakemake.input, clips["clip"].tolist())
     page = render(
         scores,
-        [_shown(result, decisions) for result, decisions in zip(results, snakemake.input.decisions, strict=True)],
         note=note,
         used=params.encoders["used"],
         left_out=left_out,
-        baselines=results[0]["baselines"],
-        epochs_on_scored_fold=results[0]["epochs_chosen_on_scored_fold"],
-        statuses=STATUSES,
-        status_counts={encoder: _status_counts(path) for encoder, path in zip(params.encoders["used"], snakemake.input.encoders, strict=True)},
-        settings=yaml.safe_dump(_settings(results), sort_keys=True),
+        baselines=first["baselines"],
+        epochs_on_scored_fold=first["epochs_chosen_on_scored_fold"],
+        content=_content(results, decisions, scores["name"].tolist(), _members(snakemake.input.stores, clips)),
+        pictures=pictures,
+        pictures_note=_pictures_note(pictures, params.cfg["embed_faces"]),
+        run=_run(snakemake.input.encoders, first["provenance"]["packages"], params, len(clips)),
     )
     scores.to_csv(snakemake.output.scores, index=False, lineterminator="\n")
-    Path(snakemake.output.text).write_text(as_text(scores, results[0]["baselines"], note))
+    Path(snakemake.output.text).write_text(as_text(scores, first["baselines"], note))
     Path(snakemake.output.page).write_text(page)
 
 
-def _status_counts(manifest: str) -> dict[str, int]:
-    return json.loads(Path(manifest).read_text())["status_counts"]
+def _content(results: Mapping[str, Any], decisions: Mapping[str, pd.DataFrame], names: Sequence[str], members: Mapping[str, Any]) -> dict[str, Any]:
+    tables = {name: {caption: cells(make(results[name])) for caption, make in TABLES.items()} for name in names}
+    shown = "all" if "all" in names else names[0]
+    return page_content([results[name] for name in names], [decisions[name] for name in names], members, tables, shown)
 
 
-def _settings(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the ensembles were made with; the whole configuration of a run is in results/config.yaml."""
-    record = results[0]["provenance"]
-    return {"fusion": record["settings"], "classify": record["classify"], "packages": record["packages"]}
+def _members(stores: Iterable[str], clips: pd.DataFrame) -> dict[str, Any]:
+    """Learning curves come from the same job as the probabilities, so no input of their own: where only these were copied, they are absent."""
+    found = folds_of(stores)
+    histories = {member: {fold: Path(f"results/heads/{member}/fold{fold}.json") for fold in folds} for member, folds in found.items()}
+    return {member: member_content(folds, histories[member], clips) for member, folds in found.items()}
 
 
-def _shown(result: dict[str, Any], decisions: str) -> dict[str, Any]:
-    confusion = confusion_table(pd.read_csv(decisions)).rename_axis("true set").reset_index()
+def _pictures(inputs: Any, clips: list[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    shards = [*(sound_pictures(folder, clips) for folder in inputs.sound), *(face_strips(store, clips) for store in inputs.faces)]
+    for shard in shards:
+        for clip, pictures in shard.items():
+            found.setdefault(clip, {}).update(pictures)
+    return found
+
+
+def _pictures_note(pictures: Mapping[str, Mapping[str, Any]], faces: bool) -> str:
+    heard, seen = (sum(kind in one for one in pictures.values()) for kind in ("wave", "faces"))
+    sound = f"Waveforms and spectrograms of {heard} clips are embedded. " if heard else "No sound is shown. "
+    return sound + (
+        f"The faces of {seen} clips are embedded: keep this page as private as the videos." if faces else "No faces are embedded (report.embed_faces is false)."
+    )
+
+
+def _run(manifests: Iterable[str], packages: Mapping[str, str], params: Any, clips: int) -> dict[str, Any]:
+    """What the page says of the run; none of it decides whether the page is current."""
+    counts = [json.loads(Path(path).read_text())["status_counts"] for path in manifests]
+    rows = [[name, *(found.get(status, 0) for status in STATUSES)] for name, found in zip(params.encoders["used"], counts, strict=True)]
+    statuses = pd.DataFrame(rows, columns=["encoder", *STATUSES])
+    config = params.configuration
     tables = {
-        "Weights": weight_table(result),
-        "Thresholds and scores by fold": threshold_table(result),
-        "Decisions with and without thresholds": decoder_table(result),
-        "Score of each fold's thresholds (rows) on every fold (columns)": transfer_table(result),
-        "Spread of the folds' thresholds, and what it is without personal style": null_table(result),
-        "Who fails, nested": group_table(result),
-        "Without one member, nested": left_out_table(result),
-        "True sets by decided sets, nested": confusion,
+        "Clips by status": statuses,
+        "Time and memory of each rule": rule_costs("results/benchmarks"),
+        "Stores of each rule": records("results"),
+        "Versions": pd.DataFrame(sorted(packages.items()), columns=["package", "version"]),
     }
-    notes = [result["sensitivity"]["conclusion"], f"Weight of fine-tuned encoders, nested: {result['fine_tuned_share']:.0%}."]
-    return {"name": result["ensemble"], "notes": notes, "tables": {caption: cells(table) for caption, table in tables.items()}}
+    paid = "; ".join(": ".join(one) for one in api_costs(config, params.encoders["used"], clips))
+    return {
+        "tables": [{"caption": caption, **cells(table)} for caption, table in tables.items() if len(table)],
+        "note": f"Cost of paid services: {paid or 'none'}.",
+        "configuration": yaml.safe_dump(config, sort_keys=False),
+    }
 
 
 if __name__ == "__main__":

@@ -48,6 +48,12 @@ def fingerprint(script: str, env: str) -> dict[str, str]:
     return {name: found[name] for name in sorted(found) if name not in CHANGES_NO_NUMBER}
 
 
+def file_digests(folder: str, endings: Iterable[str]) -> dict[str, str]:
+    """Digest of each file with one of the endings in a folder of the repository, for what scripts read beside code."""
+    found = {path.name: path for ending in endings for path in (SCRIPTS.parents[1] / folder).glob(f"*.{ending}")}
+    return {name: _short(found[name].read_text()) for name in sorted(found)}
+
+
 def reached(script: Path) -> set[Path]:
     """The script and all project modules that it imports, directly or not; packages' `__init__` included."""
     waiting, found = [script], set()
