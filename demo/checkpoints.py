@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
 SIDE = 32
 
 
 def write_tiny(kind: str, folder: Path, seed: int) -> None:
     """Saves the checkpoint of a kind into a folder, equal for equal seeds."""
+    import torch
+
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     TINY[kind](folder)
@@ -70,6 +70,7 @@ def _pe_av(folder: Path) -> None:
 
 
 def _videoswin(folder: Path) -> None:
+    import torch
     from torchvision.models.video.swin_transformer import SwinTransformer3d
 
     model = SwinTransformer3d([2, 4, 4], 8, [1, 1, 1, 1], [1, 1, 2, 2], [8, 7, 7], num_classes=4)

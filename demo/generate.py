@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from checkpoints import write_tiny
 from design import ACTOR, CLIP, FPS, PRESETS, Clip, Design, draw_clips, gender, generator, perform, sheet_row
 from faces import Face, draw_face, embed, render
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ def generate(design: Design, output: Path, workers: int = 2) -> None:
         list(pool.map(partial(make_clip, design=design, root=unfinished), clips, chunksize=4))
     write_sheet([clip for clip in clips if not clip.test], design.folds, unfinished / "train_metadata.csv")
     write_tiny_wav2vec2(unfinished / "weights" / "wav2vec2_tiny", design.seed)
+    for kind in ("dinov2", "xclip"):
+        write_tiny(kind, unfinished / "weights" / f"{kind}_tiny", design.seed)
     (unfinished / RECIPE).write_text(recipe(design))
     unfinished.rename(output)
 

@@ -57,6 +57,37 @@ rule retrain_head:
         "../workflow/scripts/retrain_head.py"
 
 
+rule train_layers:
+    input:
+        manifests=shard_stores("results/layer_curve/shards/{encoder}/{shard}.json"),
+        stores=ancient(
+            shard_stores("results/layer_curve/shards/{encoder}/{shard}.zarr")
+        ),
+        sheet="results/data/sheet.csv",
+    output:
+        store=directory("results/layer_curve/probabilities/{encoder}/{layers}.zarr"),
+        manifest="results/layer_curve/probabilities/{encoder}/{layers}.json",
+    log:
+        "results/logs/train_layers/{encoder}/{layers}.log",
+    benchmark:
+        "results/benchmarks/train_layers/{encoder}/{layers}.tsv"
+    wildcard_constraints:
+        layers="[0-9]+(-[0-9]+)?",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=for_clips(2000, per_clip=0.2),
+        runtime=for_clips(30, per_clip=0.1),
+    params:
+        cfg=settings("classify", "early_stopping", "seeds"),
+        code=fingerprint("train_layers.py", env="torch"),
+        limit=settings("data", "max_failed_fraction"),
+        recipe=settings("classify.heads", config["classify"]["default_head"]),
+    script:
+        "../workflow/scripts/train_layers.py"
+
+
 rule classifiers:
     input:
         [

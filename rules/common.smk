@@ -14,6 +14,7 @@ from blemore.data.catalogue import Catalogue, missing_videos_paragraph
 from blemore.features import provided_files as provided
 from blemore.features import readiness, weights
 from blemore.features.check import MEDIA_OF_KIND
+from blemore.features.ranges import layer_ranges, range_name
 from blemore.job import BadInput
 from blemore.settings import file_digests, fingerprint, pick
 
@@ -236,6 +237,14 @@ def retrained_stores(pattern):
         for encoder, head in ENSEMBLES[wildcards.ensemble]
         if retrained
     ]
+
+
+def of_layers(pattern):
+    """A file of every layer and range of the layer curve."""
+    curve = config["layer_curve"]
+    return expand(
+        pattern, encoder=curve["encoder"], layers=layer_ranges(curve["ranges"])
+    )
 
 
 def of_ensembles(pattern):

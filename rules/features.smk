@@ -274,6 +274,40 @@ rule gemini_estimate:
         "../workflow/scripts/gemini_estimate.py"
 
 
+# All hidden layers in one store, beside which the feature stores of the encoders are small.
+rule embed_layers:
+    input:
+        manifest="results/media/audio/{shard}.json",
+        audio=ancient("results/media/audio/{shard}"),
+        weights="results/weights/{encoder}.json",
+    output:
+        store=directory("results/layer_curve/shards/{encoder}/{shard}.zarr"),
+        manifest="results/layer_curve/shards/{encoder}/{shard}.json",
+    log:
+        "results/logs/embed_layers/{encoder}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed_layers/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=of_kind(*SPEECH),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=for_clips(4000, per_clip=4),
+        runtime=for_clips(10, per_clip=0.3),
+    params:
+        cfg=settings(
+            "features.{encoder}", "kind", "model", "precision", "revision", "segments"
+        ),
+        curve=settings("layer_curve", "ranges"),
+        code=fingerprint("embed_layers.py", env="torch"),
+        actors=shard_actors,
+        runtime=runtime("device", "weights"),
+    script:
+        "../workflow/scripts/embed_layers.py"
+
+
 rule gather_features:
     input:
         manifests=shard_stores("results/features/shards/{encoder}/{shard}.json"),

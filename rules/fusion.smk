@@ -38,6 +38,43 @@ rule fuse:
         "../workflow/scripts/fuse.py"
 
 
+rule score_layers:
+    input:
+        manifests=of_layers("results/layer_curve/probabilities/{encoder}/{layers}.json"),
+        stores=ancient(
+            of_layers("results/layer_curve/probabilities/{encoder}/{layers}.zarr")
+        ),
+        sheet="results/data/sheet.csv",
+    output:
+        table="results/layer_curve/scores.csv",
+        scores="results/layer_curve/scores.json",
+        figure="results/layer_curve/scores.svg",
+    log:
+        "results/logs/score_layers.log",
+    benchmark:
+        "results/benchmarks/score_layers.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=for_clips(700, per_clip=0.1),
+        runtime=for_clips(10, per_clip=0.01),
+    params:
+        cfg=settings("fusion", "resamples", "thresholds"),
+        classify=settings("classify", "early_stopping"),
+        code=fingerprint("score_layers.py", env="plain"),
+        encoder=config["layer_curve"]["encoder"],
+        layers=list(layer_ranges(config["layer_curve"]["ranges"])),
+        reference=range_name(*config["layer_curve"]["reference"]),
+    script:
+        "../workflow/scripts/score_layers.py"
+
+
+rule layer_curve:
+    input:
+        "results/layer_curve/scores.csv",
+
+
 rule write_submission:
     input:
         decisions="results/fusion/{ensemble}/test_decisions.csv",

@@ -144,6 +144,17 @@ def test_every_kind_is_used_by_the_default(default):
         ("media.audio.sample_rate_hz", 22050, "media.audio.sample_rate_hz is 22050, but wav2vec2 in encoders needs 16000."),
         ("classify.default_head", "mlp", "classify.default_head is 'mlp', which is not in classify.heads: did you mean mlp_512?"),
         (
+            "layer_curve.encoder",
+            "prosody",
+            "layer_curve.encoder is 'prosody', which is no encoder of kind wav2vec2, wavlm, hubert: known are hubert_own, wav2vec2, wavlm_own.",
+        ),
+        ("layer_curve.ranges", [[6, 12], [5, 0]], "layer_curve.ranges holds [5, 0]; the first must not be above the last."),
+        (
+            "layer_curve.reference",
+            [6, 11],
+            "layer_curve.reference is [6, 11]; it must be one of layer_curve.ranges, or [k, k] with k from 0 to 24.",
+        ),
+        (
             "fusion.ensembles.two",
             ["hubert", "imagebin"],
             "fusion.ensembles.two names imagebin, which is not in features: did you mean imagebind or imagebind_wavlm?",

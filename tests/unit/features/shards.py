@@ -65,7 +65,7 @@ def _write_frames(store: h5py.File, clip: str, fps: int) -> None:
     write_clip(store, clip, jpeg=[encode_jpeg(frame, 95) for frame in frames], timestamps_s=np.arange(len(frames)) / fps)
 
 
-def run_script(script: str, settings: dict, shard: Path, output: Path, clips: tuple[str, ...] = CLIPS, described: dict | None = None) -> Features:
+def run_script(script: str, settings: dict, shard: Path, output: Path, clips: tuple[str, ...] = CLIPS, described: dict | None = None, **more) -> Features:
     """What the script of a rule writes for a shard."""
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / "weights.json", described or {"sha256": {}, "bytes": {}})
@@ -80,6 +80,7 @@ def run_script(script: str, settings: dict, shard: Path, output: Path, clips: tu
         audio={"sample_rate_hz": RATE},
         cut={"seconds": 2.0, "fps": FPS["clips"]},
         sending=settings,
+        **more,
         runtime={"device": "cpu", "weights": str(output), "api_replies": str(output / "replies")},
     )
     out = SimpleNamespace(store=str(output / "x.zarr"), manifest=str(output / "x.json"))

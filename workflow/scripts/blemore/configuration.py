@@ -8,11 +8,27 @@ from typing import Any
 
 from blemore.features.api_requests import MOST_FRAMES
 from blemore.features.kinds import OWN, OWN_HEAD, SPEECH
+from blemore.features.ranges import highest, layer_ranges, range_name
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
 from blemore.settings import SCRIPTS
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-TARGETS = {"all", "check", "weights", "media", "features", "classifiers", "fusion", "report", "submission", "predict", "gemini_estimate", "validate", "shards"}
+TARGETS = {
+    "all",
+    "check",
+    "weights",
+    "media",
+    "features",
+    "classifiers",
+    "fusion",
+    "report",
+    "submission",
+    "predict",
+    "gemini_estimate",
+    "validate",
+    "shards",
+    "layer_curve",
+}
 RULES = {script.stem for script in SCRIPTS.glob("*.py")}
 CONCATENATION = "concatenation"
 KINDS = (("features", "encoder"), ("classify.heads", "head"))
@@ -29,7 +45,7 @@ def validate(config: Mapping[str, Any]) -> None:
     problems = list(_schema_problems(config, schema, ""))
     if not problems:
         problems = [*_kind_problems(config, schema), *_name_problems(config)]
-    refuse(problems or [*_encoder_problems(config), *_ensemble_problems(config)], "the configuration")
+    refuse(problems or [*_encoder_problems(config), *_curve_problems(config), *_ensemble_problems(config)], "the configuration")
 
 
 def encoders_of(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -196,6 +212,21 @@ def _gemini_problems(name: str, encoder: Mapping[str, Any], cut: Mapping[str, An
         )
     if encoder["frames_per_second"] > cut["fps"]:
         yield f"features.{name}.frames_per_second is {encoder['frames_per_second']:g}; it must not be above media.clips.fps, {cut['fps']}."
+
+
+def _curve_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    curve, features = config["layer_curve"], config["features"]
+    if features.get(curve["encoder"], {}).get("kind") not in SPEECH:
+        known = [name for name, encoder in features.items() if encoder["kind"] in SPEECH]
+        yield f"layer_curve.encoder is {curve['encoder']!r}, which is no encoder of kind {', '.join(SPEECH)}: {did_you_mean(curve['encoder'], known)}"
+    for first, last in curve["ranges"]:
+        if first > last:
+            yield f"layer_curve.ranges holds {[first, last]}; the first must not be above the last."
+    names = layer_ranges(curve["ranges"])
+    if range_name(*curve["reference"]) not in names:
+        yield f"layer_curve.reference is {curve['reference']}; it must be one of layer_curve.ranges, or [k, k] with k from 0 to {highest(curve['ranges'])}."
+    if highest(curve["ranges"]) < 1:
+        yield f"layer_curve.ranges is {curve['ranges']}; one must reach layer 1, the output of the first layer."
 
 
 def _ensemble_problems(config: Mapping[str, Any]) -> Iterator[str]:

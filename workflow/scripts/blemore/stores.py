@@ -103,11 +103,12 @@ def content_digest(arrays: Mapping[str, NDArray | list[str]]) -> str:
     return total.hexdigest()
 
 
-def write_features(store: str | Path, features: Features, attributes: Mapping[str, Any]) -> None:
+def write_features(store: str | Path, features: Features, attributes: Mapping[str, Any], dimensions: tuple[str, ...] = ("clip", "feature")) -> None:
     """Writes a feature store and, last, its manifest.
 
     Args:
         attributes: what determines the numbers, from `provenance`.
+        dimensions: of the embedding.
 
     Raises:
         ValueError: if lengths differ, an id occurs twice, a failed row holds numbers or a good one is not finite.
@@ -117,8 +118,7 @@ def write_features(store: str | Path, features: Features, attributes: Mapping[st
         raise ValueError(f"{store}: fields of different lengths or repeated clip ids")
     if not np.isfinite(features.embedding[usable]).all() or not np.isnan(features.embedding[~usable]).all():
         raise ValueError(f"{store}: rows that are ok must be finite, all others NaN")
-    dimensions = {"embedding": ("clip", "feature")}
-    digest = _write_group(store, features._asdict(), dimensions, attributes)
+    digest = _write_group(store, features._asdict(), {"embedding": dimensions}, attributes)
     write_manifest(store, digest, features.clip, features.status, shape=list(features.embedding.shape))
 
 

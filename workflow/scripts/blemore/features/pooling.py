@@ -26,9 +26,18 @@ def temporal_statistics(frames: NDArray[np.floating]) -> NDArray[np.float32]:
         raise ValueError(f"expected (t, d) with t >= 1, got shape {frames.shape}")
     if not np.isfinite(frames).all():
         raise ValueError(f"NaN or infinity among the frames of shape {frames.shape}")
-    frames = frames.astype(np.float64)
-    percentiles = np.percentile(frames, PERCENTILES, axis=0)
-    return np.concatenate([frames.mean(0), frames.std(0), *percentiles]).astype(np.float32)
+    percentiles, frames = _percentiles(frames), frames.astype(np.float64)
+    return np.concatenate([frames.mean(0), frames.std(0), percentiles.ravel()]).astype(np.float32)
+
+
+def _percentiles(frames: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Linear percentiles over time, (percentile, d); sorting each feature in memory of its own is several times faster than np.percentile."""
+    ordered = np.sort(np.ascontiguousarray(frames.T), axis=1)
+    place = np.array(PERCENTILES) / 100 * (len(frames) - 1)
+    below = np.floor(place).astype(int)
+    above = np.minimum(below + 1, len(frames) - 1)
+    low, high = ordered[:, below].astype(np.float64), ordered[:, above].astype(np.float64)
+    return (low + (high - low) * (place - below)).T
 
 
 def segment_statistics(frames: NDArray[np.floating], segments: int) -> NDArray[np.float32]:
