@@ -12,7 +12,7 @@ from snakemake.iocontainers import Wildcards
 from blemore import configuration, foreign
 from blemore.data.catalogue import Catalogue, missing_videos_paragraph
 from blemore.features import provided_files as provided
-from blemore.features import readiness, weights
+from blemore.features import programs, readiness, weights
 from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
 from blemore.job import BadInput
@@ -184,6 +184,43 @@ def frame_store(pattern):
     return lambda wildcards: pattern.format(
         frames=config["features"][wildcards.encoder]["frames"], **wildcards
     )
+
+
+def external_media(wildcards):
+    """The media that a user's encoder reads besides the videos themselves."""
+    inputs = config["features"][wildcards.encoder]["inputs"]
+    return [medium for medium in inputs if medium != "videos"]
+
+
+def external_manifests(wildcards):
+    return [
+        f"results/media/{medium}/{wildcards.shard}.json"
+        for medium in external_media(wildcards)
+    ]
+
+
+def external_stores(wildcards):
+    """HDF5 files of frames, folders of sound and clips."""
+    return [
+        f"results/media/{medium}/{wildcards.shard}"
+        + (".h5" if medium in ("faces", "body") else "")
+        for medium in external_media(wildcards)
+    ]
+
+
+def external_videos(wildcards):
+    inputs = config["features"][wildcards.encoder]["inputs"]
+    return shard_videos(wildcards) if "videos" in inputs else []
+
+
+def external_files(wildcards):
+    """The files of a user's encoder; an edit makes it stale."""
+    return programs.versions(config["features"][wildcards.encoder])
+
+
+def external_minutes(wildcards, attempt):
+    limit_s = config["features"][wildcards.encoder]["timeout_s"]
+    return math.ceil((10 + limit_s / 60) * attempt)
 
 
 def shard_stores(pattern):

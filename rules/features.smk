@@ -1,7 +1,12 @@
 from blemore.features.kinds import IMAGE, SPEECH, VIDEO
 
 FETCHED = (*SPEECH, *IMAGE, *VIDEO, "videoswin")  # kinds whose weights come from a hub
-EXTRACTED = (*FETCHED, "prosody", "gemini")  # kinds with a store for each shard
+EXTRACTED = (
+    *FETCHED,
+    "prosody",
+    "gemini",
+    "external",
+)  # kinds with a store for each shard
 
 
 rule fetch_weights:
@@ -257,6 +262,40 @@ rule embed_gemini:
         runtime=runtime("api_replies"),
     script:
         "../workflow/scripts/embed_gemini.py"
+
+
+rule embed_external:
+    input:
+        videos=ancient(external_videos),
+        manifests=external_manifests,
+        stores=ancient(external_stores),
+    output:
+        store=directory("results/features/shards/{encoder}/{shard}.zarr"),
+        manifest="results/features/shards/{encoder}/{shard}.json",
+    log:
+        "results/logs/embed_external/{encoder}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed_external/{encoder}/{shard}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("external"),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=for_clips(8000),
+        runtime=external_minutes,
+    params:
+        cfg=settings(
+            "features.{encoder}", "command", "files", "function", "inputs", "width"
+        ),
+        code=fingerprint("embed_external.py", env="torch"),
+        files=external_files,
+        clips=shard_clips,
+        actors=shard_actors,
+        limit=untracked("features.{encoder}", "timeout_s"),
+    script:
+        "../workflow/scripts/embed_external.py"
 
 
 rule gemini_estimate:

@@ -136,7 +136,8 @@ def test_every_kind_is_used_by_the_default(default):
         (
             "features.own",
             {},
-            "features.own.kind is null; known are clip, dinov2, dinov3, gemini, hubert, pe_av, prosody, provided, siglip2, videoswin, wav2vec2, wavlm, xclip.",
+            "features.own.kind is null; known are clip, dinov2, dinov3, "
+            "external, gemini, hubert, pe_av, prosody, provided, siglip2, videoswin, wav2vec2, wavlm, xclip.",
         ),
         ("features.own", None, "features.own is null; it must be a block."),
         ("classify.heads.mlp_512.kind", "svm", "classify.heads.mlp_512.kind is 'svm'; known are logistic, mlp."),
@@ -265,7 +266,7 @@ def test_a_concatenation_is_an_encoder_like_any_other(config):
 @pytest.mark.parametrize(
     ("name", "parts", "sentence"),
     [
-        ("two", ["imagebind", "hicme"], "concatenations.two names hicme, which is not in features: did you mean hicmae?"),
+        ("two", ["imagebind", "prosdy"], "concatenations.two names prosdy, which is not in features: did you mean prosody?"),
         ("two", ["imagebind_wavlm", "hubert"], "concatenations.two names imagebind_wavlm, a concatenation itself; name what that joins."),
         ("two", ["imagebind"], "concatenations.two is ['imagebind']; it must be a list of at least 2, each once (each text)."),
         ("two", ["imagebind", "imagebind"], "concatenations.two is ['imagebind', 'imagebind']; it must be a list of at least 2, each once (each text)."),

@@ -87,7 +87,7 @@ def test_the_report_and_its_tables_are_there(finished):
 
 
 def test_the_lines_of_the_readme_open_a_store(finished, monkeypatch, capsys):
-    lines = re.search(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL).group(1)
+    lines = re.search(r"```python\n(import xarray.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL).group(1)
     monkeypatch.chdir(finished.folder)
     exec(lines.replace("A102_ang_int1_ver1", "A102_disg_int1_ver1"), {})
     assert "'layers': [6, 12]" in capsys.readouterr().out

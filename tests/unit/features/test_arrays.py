@@ -5,8 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blemore.features.arrays import pooled, read_clip, read_csv, read_npy
+from blemore.features.arrays import pooled, read_npy
+from blemore.features.frame_tables import read_csv
 from blemore.features.pooling import temporal_statistics
+from blemore.features.provided import read_clip
 from blemore.job import BadInput
 from blemore.stores import OK, PARTIAL
 

@@ -48,6 +48,12 @@ def test_encoders_are_joined_clip_by_clip_in_the_order_named():
     assert (joined.embedding.dtype, joined.status.dtype, joined.n_frames.dtype) == (np.float32, np.uint8, np.int64)
 
 
+def test_a_shard_without_any_usable_clip_takes_the_width_of_the_others():
+    gathered = concatenate([features(["a1"], [NO_FACE], width=0), features(["b2"], width=3)])
+    assert gathered.embedding.shape == (2, 3)
+    assert np.isnan(gathered.embedding[0]).all()
+
+
 def test_too_many_failed_clips_are_named_with_the_setting():
     with pytest.raises(BadInput, match=r"2 of 4 clips failed \(1 decode_error, 1 missing; first: a1, b2\), more than data.max_failed_fraction 0.25 allows"):
         check_failures(features(["a1", "b2", "c3", "d4"], [DECODE_ERROR, MISSING, NO_FACE, 0]), 0.25)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from blemore.features import programs
 from blemore.features.api_requests import MOST_FRAMES
 from blemore.features.kinds import OWN, OWN_HEAD, SPEECH
 from blemore.features.ranges import highest, layer_ranges, range_name
@@ -181,6 +182,8 @@ def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"features.{name}.layers is {encoder['layers']}; the last must be at least 1, the output of the first layer."
         if encoder["kind"] == "prosody" and encoder["f0_min_hz"] >= encoder["f0_max_hz"]:
             yield f"features.{name}.f0_min_hz is {encoder['f0_min_hz']}; it must be below f0_max_hz, {encoder['f0_max_hz']}."
+        if encoder["kind"] == "external":
+            yield from programs.problems(name, encoder)
         if encoder["kind"] == "gemini":
             yield from _gemini_problems(name, encoder, config["media"]["clips"])
     rate_hz = config["media"]["audio"]["sample_rate_hz"]

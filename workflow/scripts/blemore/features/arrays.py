@@ -1,7 +1,7 @@
-"""One clip's features from a file of any of the formats that they come in: frames are pooled by the seven statistics, vectors taken as they are."""
+"""Features of clips that were computed elsewhere: frames are pooled by the seven statistics, vectors taken as they are."""
 
-import csv
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from blemore.features.pooling import STATISTICS, temporal_statistics
 from blemore.job import BadInput
-from blemore.problems import did_you_mean
-from blemore.stores import OK, PARTIAL
+from blemore.stores import DECODE_ERROR, OK, PARTIAL, USABLE, Features
+
+NOTHING = np.empty(0, np.float32)
 
 
 class Row(NamedTuple):
@@ -58,11 +59,6 @@ def pooled(array: NDArray[Any], width: int | None) -> Row:
     return Row(temporal_statistics(frames), PARTIAL, n_frames=len(frames), reason=reason)
 
 
-def read_clip(path: Path, width: int | None, columns: Sequence[str] | None) -> Row:
-    """One clip from its `.npy` or `.csv` file; arguments and errors as in `pooled` and `read_csv`."""
-    return pooled(read_csv(path, columns) if path.suffix == ".csv" else read_npy(path), width)
-
-
 def read_npy(path: str | Path) -> NDArray[Any]:
     """The array of an `.npy` file, read without pickle.
 
@@ -76,47 +72,20 @@ def read_npy(path: str | Path) -> NDArray[Any]:
         raise BadInput(f"cannot be read as a plain array of numbers ({error})") from None
 
 
-def read_csv(path: str | Path, columns: Sequence[str] | None) -> NDArray[np.float64]:
-    """Frames (t, d) from a `.csv` file with a line for each; a cell may hold a list of numbers, an empty one is NaN.
-
-    Args:
-        columns: what is taken, in this order; None takes all, and then the first line may be numbers already.
-
-    Raises:
-        BadInput: if a column is missing, a cell is no number, or lines differ in length.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file, strict=True) if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"cannot be read as CSV ({error})") from None
-    header, frames = (lines[0], lines[1:]) if lines and (columns or not _is_numbers(lines[0])) else ([], lines)
-    places = _places([name.strip() for name in header], columns) if columns else range(len(lines[0]) if lines else 0)
-    values = [[number for place in places for number in _numbers(line, place, n)] for n, line in enumerate(frames, 1)]
-    if uneven := [n for n, line in enumerate(values, 1) if len(line) != len(values[0])]:
-        raise BadInput(f"has {len(values[uneven[0] - 1])} numbers in frame {uneven[0]} and {len(values[0])} in the first")
-    return np.array(values, np.float64) if values else np.empty((0, 0))
+def as_features(rows: Mapping[str, Row], actor: Mapping[str, str]) -> Features:
+    """Rows as a store holds them, NaN where the status is not usable; a clip with another number of numbers than most is none. Reasons go to the log."""
+    widths = Counter(len(row.vector) for row in rows.values() if row.status in USABLE)
+    width = widths.most_common(1)[0][0] if widths else 0
+    kept = {clip: _of_width(row, width) for clip, row in rows.items()}
+    reasons = [f"{clip}: {row.reason}." for clip, row in kept.items() if row.reason]
+    print("\n".join(reasons), flush=True)
+    vectors = [row.vector if row.status in USABLE else np.full(width, np.nan, np.float32) for row in kept.values()]
+    columns = zip(*(row[1:5] for row in kept.values()))
+    status, start_s, end_s, n_frames = (np.array(column, kind) for column, kind in zip(columns, (np.uint8, np.float64, np.float64, np.int64)))
+    return Features(np.stack(vectors), list(kept), status, [actor[clip] for clip in kept], start_s, end_s, n_frames)
 
 
-def _is_numbers(line: Sequence[str]) -> bool:
-    try:
-        return bool([_numbers(line, place, 0) for place in range(len(line))])
-    except BadInput:
-        return False
-
-
-def _places(header: Sequence[str], columns: Sequence[str]) -> list[int]:
-    for name in columns:
-        if name not in header:
-            raise BadInput(f"has no column {name}; {did_you_mean(name, header)}")
-    return [header.index(name) for name in columns]
-
-
-def _numbers(line: Sequence[str], place: int, frame: int) -> list[float]:
-    """A number, or a list like `[0.1, nan]`, which is no JSON and no Python."""
-    cell = line[place].strip() if place < len(line) else ""
-    words = cell[1:-1].replace(",", " ").split() if cell[:1] == "[" and cell[-1:] == "]" else [cell or "nan"]
-    try:
-        return [float(word) for word in words]
-    except ValueError:
-        raise BadInput(f"holds {cell!r} in frame {frame}, which is no number") from None
+def _of_width(row: Row, width: int) -> Row:
+    if row.status not in USABLE or len(row.vector) == width:
+        return row
+    return Row(NOTHING, DECODE_ERROR, reason=f"{len(row.vector)} numbers where most clips have {width}")

@@ -34,6 +34,7 @@ COSTS = {
     "prosody": Cost(0.1, 0.001),
     "gemini": Cost(0.05, 0.08),
     "provided": Cost(0.01, 0.04),
+    "external": Cost(5.0, 0.04),  # a guess: it is not ours
     CONCATENATION: Cost(0.001, 0.06),
 }
 HEAD_S = 0.7 * 150  # training of one head on one fold until 80 epochs bring nothing better
@@ -43,7 +44,15 @@ MEDIA_OF_KIND = {
     **dict.fromkeys((*SPEECH, "prosody"), ("extract_audio",)),
     **dict.fromkeys((*VIDEO, "gemini"), ("cut_clips",)),
     "provided": (),
+    "external": (),  # depends on its inputs
     CONCATENATION: (),
+}
+MEDIA_OF_INPUT = {
+    "videos": (),
+    "faces": ("track_faces", "crop_faces"),
+    "body": ("track_faces", "sample_body_frames"),
+    "audio": ("extract_audio",),
+    "clips": ("cut_clips",),
 }
 
 
@@ -122,7 +131,8 @@ def _computed(states: Iterable[Readiness], config: Mapping[str, Any]) -> list[Ma
 
 
 def _media(computed: Iterable[Mapping[str, Any]]) -> set[str]:
-    return {stage for encoder in computed for stage in MEDIA_OF_KIND[encoder["kind"]]}
+    of_inputs = [MEDIA_OF_INPUT[medium] for encoder in computed for medium in encoder.get("inputs", ())]
+    return {stage for stages in (*(MEDIA_OF_KIND[encoder["kind"]] for encoder in computed), *of_inputs) for stage in stages}
 
 
 def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mapping[str, Any]) -> Iterator[str]:

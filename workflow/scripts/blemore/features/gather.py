@@ -12,14 +12,19 @@ from blemore.stores import FAILED, MISSING, OK, PARTIAL, STATUSES, USABLE, Featu
 
 
 def concatenate(parts: Sequence[Features]) -> Features:
-    """All rows sorted by clip id, so that neither sharding nor order shows.
+    """All rows sorted by clip id, so that neither sharding nor order shows. A part without any usable row has the width of the others.
 
     Raises:
         BadInput: if the parts differ in width.
     """
-    widths = sorted({part.embedding.shape[1] for part in parts})
+    widths = sorted({part.embedding.shape[1] for part in parts if np.isin(part.status, USABLE).any()})
     if len(widths) > 1:
         raise BadInput(f"shards of one encoder have {widths} numbers per clip; delete its shards and run again.")
+    if widths:
+        parts = [
+            part._replace(embedding=np.full((len(part.clip), widths[0]), np.nan, np.float32)) if part.embedding.shape[1] != widths[0] else part
+            for part in parts
+        ]
     clips = [clip for part in parts for clip in part.clip]
     order = np.argsort(np.array(clips))
 

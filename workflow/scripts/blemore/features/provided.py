@@ -1,6 +1,5 @@
 """Features that come with the data, in files named after clips, or in files and stores that hold many."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blemore.features.arrays import Row, pooled, read_clip
+from blemore.features.arrays import NOTHING, Row, as_features, pooled, read_npy
+from blemore.features.frame_tables import read_csv
 from blemore.features.gather import same_extraction
 from blemore.features.provided_files import clip_of
 from blemore.job import BadInput
 from blemore.stores import DECODE_ERROR, MISSING, STATUSES, USABLE, Features, read_attributes, read_features, read_manifest
-
-NOTHING = np.empty(0, np.float32)
 
 
 def import_features(
@@ -26,7 +24,7 @@ def import_features(
         files: clip id -> the `.npy` or `.csv` file of the clip, or an `.npz` file or `.zarr` store that holds it among others; None where there is none.
         actor: clip id -> actor, "" where there is none.
         width: see `arrays.pooled`.
-        columns: see `arrays.read_csv`.
+        columns: see `frame_tables.read_csv`.
 
     Raises:
         BadInput: if a file of many clips cannot be read, or no clip has a usable one.
@@ -38,32 +36,16 @@ def import_features(
             rows[clip] = read[path](clip) if path else Row(NOTHING, MISSING, reason="there is no file")
         except BadInput as error:
             rows[clip] = Row(NOTHING, DECODE_ERROR, reason=f"{path} {error}")
-    return as_features(rows, actor)
+    features = as_features(rows, actor)
+    if not np.isin(features.status, USABLE).any():
+        clip, row = next(iter(rows.items()))
+        raise BadInput(f"none of {len(rows)} clips has usable features; the first: {clip}: {row.reason}.")
+    return features
 
 
-def as_features(rows: Mapping[str, Row], actor: Mapping[str, str]) -> Features:
-    """Rows as a store holds them, NaN where the status is not usable; a clip with another number of numbers than most is none. Reasons go to the log.
-
-    Raises:
-        BadInput: if no clip is usable.
-    """
-    widths = Counter(len(row.vector) for row in rows.values() if row.status in USABLE)
-    width = widths.most_common(1)[0][0] if widths else 0
-    kept = {clip: _of_width(row, width) for clip, row in rows.items()}
-    reasons = [f"{clip}: {row.reason}." for clip, row in kept.items() if row.reason]
-    print("\n".join(reasons), flush=True)
-    if not widths:
-        raise BadInput(f"none of {len(rows)} clips has usable features; the first: {reasons[0]}")
-    vectors = [row.vector if row.status in USABLE else np.full(width, np.nan, np.float32) for row in kept.values()]
-    columns = zip(*(row[1:5] for row in kept.values()))
-    status, start_s, end_s, n_frames = (np.array(column, kind) for column, kind in zip(columns, (np.uint8, np.float64, np.float64, np.int64)))
-    return Features(np.stack(vectors), list(kept), status, [actor[clip] for clip in kept], start_s, end_s, n_frames)
-
-
-def _of_width(row: Row, width: int) -> Row:
-    if row.status not in USABLE or len(row.vector) == width:
-        return row
-    return Row(NOTHING, DECODE_ERROR, reason=f"{len(row.vector)} numbers where most clips have {width}")
+def read_clip(path: Path, width: int | None, columns: Sequence[str] | None) -> Row:
+    """One clip from its `.npy` or `.csv` file; arguments and errors as in `pooled` and `read_csv`."""
+    return pooled(read_csv(path, columns) if path.suffix == ".csv" else read_npy(path), width)
 
 
 def _reader(path: Path, width: int | None, columns: Sequence[str] | None) -> Callable[[str], Row]:

@@ -11,6 +11,7 @@ from blemore.configuration import CONCATENATION, encoders_of
 from blemore.data.catalogue import Catalogue
 from blemore.features.api_requests import api_key, what_leaves
 from blemore.features.kinds import IMAGE, OWN, OWN_HEAD, PREPROCESSING, SPEECH, VIDEO
+from blemore.features.programs import lacking
 from blemore.features.provided_files import provided_files
 from blemore.features.weights import folder_of, is_fetched, is_name
 from blemore.foreign import differences, made_by
@@ -19,8 +20,8 @@ from blemore.problems import did_you_mean
 
 READY, STORED, WEIGHTS_MISSING, GATED = "ready", "ready (stored)", "weights missing", "gated"
 FOLDER_MISSING, FOLDER_INCOMPLETE, FOLDER_UNUSABLE, LAYERS_MISSING = "folder missing", "folder incomplete", "folder unusable", "layers missing"
-KEY_MISSING, CONSENT_MISSING = "key missing", "consent missing"
-BLOCKING = (GATED, FOLDER_MISSING, FOLDER_INCOMPLETE, FOLDER_UNUSABLE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING)
+KEY_MISSING, CONSENT_MISSING, PROGRAM_MISSING = "key missing", "consent missing", "program missing"
+BLOCKING = (GATED, FOLDER_MISSING, FOLDER_INCOMPLETE, FOLDER_UNUSABLE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING, PROGRAM_MISSING)
 SIZE_GB = {  # four bytes for each parameter
     "facebook/wav2vec2-large": 1.3,
     "facebook/wav2vec2-base": 0.4,
@@ -190,6 +191,13 @@ def _concatenation(name: str, config: Mapping[str, Any], catalogue: Catalogue | 
     return READY, f"joins {', '.join(config['concatenations'][name])}", clips
 
 
+def _external(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+    encoder, clips = config["features"][name], _with_video(catalogue)
+    if absent := lacking(encoder):
+        return PROGRAM_MISSING, f"features.{name} needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not there", clips
+    return READY, encoder["function"] or encoder["command"], clips
+
+
 def _gemini(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
     encoder, clips = config["features"][name], _with_video(catalogue)
     leaves = what_leaves(config["media"]["clips"], encoder)
@@ -211,5 +219,6 @@ KINDS: dict[str, Callable[[str, Mapping[str, Any], Catalogue | None], tuple[str,
     "prosody": _prosody,
     "provided": _provided,
     "gemini": _gemini,
+    "external": _external,
     CONCATENATION: _concatenation,
 }

@@ -1,0 +1,57 @@
+"""What a user's own encoder consists of: its words, and the files that decide its numbers. Standard library only, because Snakemake parses with it."""
+
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from blemore.settings import digest, sha256
+
+PLACEHOLDERS = ("{inputs}", "{outputs}")
+READ_BYTES = 2**24  # larger files, of weights, are told apart by their size while Snakemake parses; their digest is in the store
+SHORT = 12  # characters of a digest that tell contents apart
+
+
+def program_files(encoder: Mapping[str, Any]) -> list[str]:
+    """The file of the function, or the words of the command that are files, and what is named in `files`."""
+    named = [encoder["function"].rpartition(":")[0]] if encoder["function"] else [word for word in shlex.split(encoder["command"]) if Path(word).is_file()]
+    return list(dict.fromkeys([*named, *encoder["files"]]))
+
+
+def versions(encoder: Mapping[str, Any]) -> dict[str, str | int | None]:
+    """File -> what changes with its content: of Python code without comments and formatting, of large files the size; None where it is absent."""
+    return {file: _version(Path(file)) for file in program_files(encoder)}
+
+
+def _version(path: Path) -> str | int | None:
+    if not path.is_file():
+        return None
+    if path.stat().st_size > READ_BYTES:
+        return path.stat().st_size
+    try:
+        return digest(path) if path.suffix == ".py" else sha256(path)[:SHORT]
+    except SyntaxError:
+        return sha256(path)[:SHORT]
+
+
+def lacking(encoder: Mapping[str, Any]) -> list[str]:
+    """Files and the program that are not there."""
+    absent = [file for file in program_files(encoder) if not Path(file).is_file()]
+    program = "" if encoder["function"] else shlex.split(encoder["command"])[0]
+    return absent + [program] * bool(program and not shutil.which(program))
+
+
+def problems(name: str, encoder: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the settings of such an encoder."""
+    command = encoder["command"]
+    if bool(command) == bool(encoder["function"]):
+        yield f"features.{name} needs either a command or a function; set the other one to null."
+        return
+    try:
+        words = shlex.split(command or "")
+    except ValueError as error:
+        yield f"features.{name}.command cannot be split into words ({error}); close its quotes."
+        return
+    if command and (absent := [place for place in PLACEHOLDERS if not any(place in word for word in words)]):
+        yield f"features.{name}.command does not hold {' and '.join(absent)}, which stand for the folders that it reads and writes."
