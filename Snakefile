@@ -37,4 +37,5 @@ rule all:
     default_target: True
     input:
         "results/report/index.html",
+        "results/report/tables/table_1.csv",
         submissions,

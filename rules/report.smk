@@ -34,3 +34,31 @@ rule report:
         encoders={"asked": config["encoders"], "used": ENCODERS},
     script:
         "../workflow/scripts/report.py"
+
+
+rule write_tables:
+    input:
+        scores=of_ensembles("results/fusion/{ensemble}/scores.json"),
+        decisions=of_ensembles("results/fusion/{ensemble}/decisions.csv"),
+    output:
+        **{
+            f"table_{number}_{form}": f"results/report/tables/table_{number}.{form}"
+            for number in (1, 2, 3)
+            for form in ("csv", "tex", "html")
+        },
+        differences="results/report/tables/differences.csv",
+    log:
+        "results/logs/write_tables.log",
+    benchmark:
+        "results/benchmarks/write_tables.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=for_clips(700, per_clip=0.1),
+        runtime=for_clips(10, per_clip=0.001),
+    params:
+        cfg=settings("fusion", "resamples"),
+        code=fingerprint("write_tables.py", env="plain"),
+    script:
+        "../workflow/scripts/write_tables.py"

@@ -13,6 +13,7 @@ from unit.fusion.cases import random_probabilities, random_truth
 
 import fuse
 import write_submission
+import write_tables
 from blemore.data.labels import EMOTIONS
 from blemore.fusion.metrics import presence_accuracy, salience_accuracy
 from blemore.fusion.thresholds import search_grid
@@ -71,20 +72,28 @@ class DataSet:
         return np.array([self.probability[member][fold][index] for index, fold in enumerate(self.folds[:60])])
 
 
-def job(folder: Path, data: DataSet, members=(0, 1), **classify):
+FILES = {"decisions": "decisions.csv", "test_decisions": "test_decisions.csv", "scores": "scores.json"}
+
+
+class Named(dict):
+    """Files by name, as Snakemake gives them."""
+
+    __getattr__ = dict.__getitem__
+
+
+def job(folder: Path, data: DataSet, members=(0, 1), ensemble="both", **classify):
     folder.mkdir(exist_ok=True)
-    output = {"decisions": "decisions.csv", "test_decisions": "test_decisions.csv", "scores": "scores.json"}
     return SimpleNamespace(
         input=SimpleNamespace(
             sheet=str(data.sheet),
             stores=[data.stores[3 * member + fold] for member in members for fold in FOLDS],
             retrained=data.retrained if classify.get("test_prediction") == "retrained" else [],
         ),
-        output=SimpleNamespace(**{name: str(folder / file) for name, file in output.items()}),
+        output=SimpleNamespace(**{name: str(folder / file) for name, file in FILES.items()}),
         params=SimpleNamespace(
             cfg=CFG, classify={"early_stopping": "inner", "test_prediction": "mean"} | classify, code={}, members=[MEMBERS[member] for member in members]
         ),
-        wildcards=SimpleNamespace(ensemble="both"),
+        wildcards=SimpleNamespace(ensemble=ensemble),
     )
 
 
@@ -228,6 +237,28 @@ def test_stores_of_another_sheet_are_refused(data, tmp_path):
     other.sheet.write_text("".join(line for line in lines if "clip_07" not in line))
     with pytest.raises(BadInput, match="A1_clip_07 being in the store alone"):
         run_fuse(tmp_path / "out", other)
+
+
+def test_tables_follow_from_the_scores_and_decisions_of_all_ensembles(data, fused, tmp_path):
+    alone = run_fuse(tmp_path / "alone", data, members=[0], ensemble="wav2vec2")[0]
+    run_fuse(tmp_path / "both", data)
+    names = [f"table_{number}_{form}" for number in (1, 2, 3) for form in ("csv", "tex", "html")]
+    snakemake = SimpleNamespace(
+        input=SimpleNamespace(
+            **{kind: [str(tmp_path / folder / file) for folder in ("both", "alone")] for kind, file in FILES.items() if kind != "test_decisions"}
+        ),
+        output=Named({name: str(tmp_path / name) for name in [*names, "differences"]}),
+        params=SimpleNamespace(cfg={"resamples": CFG["resamples"]}),
+    )
+    write_tables.main(snakemake)
+    table = pd.read_csv(tmp_path / "table_1_csv").set_index("system")
+    assert table.loc["Wav2Vec2 frozen+MLP-1024", "here, nested Score"] == alone["protocols"]["nested"]["mean"]["Score"]
+    differences = pd.read_csv(tmp_path / "differences").set_index("protocol")
+    assert (differences["first"].unique().tolist(), differences["second"].unique().tolist()) == (["both"], ["wav2vec2"])
+    expected = fused[0]["protocols"]["nested"]["pooled"]["Score"] - alone["protocols"]["nested"]["pooled"]["Score"]
+    assert differences.loc["nested", "difference"] == pytest.approx(expected)
+    assert not differences.loc["nested", "uses_scored_fold"]
+    assert all((tmp_path / name).stat().st_size for name in names)
 
 
 def submit(folder: Path, data: DataSet) -> Path:

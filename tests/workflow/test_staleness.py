@@ -12,7 +12,7 @@ from workflow.runs import REPOSITORY, Run, planned, rules
 from workflow.test_mini import merged, overlay
 
 pytestmark = pytest.mark.workflow
-AFTER_HEADS = {"fuse", "write_submission", "report"}
+AFTER_HEADS = {"fuse", "write_submission", "report", "write_tables"}
 AFTER_FEATURES = {"train_head"} | AFTER_HEADS
 PER_SHARD = ("track_faces", "crop_faces", "sample_body_frames", "extract_audio", "cut_clips", "embed_wav2vec2")
 SHARDS = ("A101", "A102", "A103", "bucket_00")
@@ -233,7 +233,7 @@ def test_an_edit_of_a_module_makes_stale_the_rules_that_import_it(mini, checkout
         ("media/images.py", {"track_faces"}, {"crop_faces", "sample_body_frames"}),
         ("fusion/thresholds.py", {"train_head"}, {"fuse"}),
         ("fusion/submission.py", {"write_submission"}, set()),
-        ("report/tables.py", {"report"}, set()),
+        ("report/tables.py", {"report", "write_tables"}, set()),
     ],
 )
 def test_the_reason_is_params_for_exactly_the_importers(mini, checkout, module, first, also):
