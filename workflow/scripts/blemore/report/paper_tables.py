@@ -38,7 +38,7 @@ def encoder_table(results: Results) -> pd.DataFrame:
     Columns: (printed | tuned | nested, measure or its standard deviation over folds), and the 95 % interval of the nested Score.
     """
     lines = (*ENCODER_LINES, *ORGANISERS_LINES)
-    known = {line.name for line in lines}
+    known = {line.name for line in (*lines, *FUSION_LINES, *ORGANISERS_FUSION_LINES)}  # features that are joined are one encoder here, and in Table II
     others = [name for name, result in results.items() if len(result["members"]) == 1 and name not in known]
     rows = [_validation_row(line.section, line.text, line.modality, _printed(line), results.get(line.name)) for line in lines]
     rows += [_validation_row(OURS, name, "", _printed(None), results[name]) for name in others]
