@@ -99,16 +99,6 @@ def test_every_job_recorded_when_and_where(finished):
     assert record["seconds"] >= 0
 
 
-def test_one_core_or_two_and_another_order_change_no_bit(mini_folder, finished, tmp_path):
-    shutil.copytree(mini_folder / "data", tmp_path / "data")
-    again = Run(tmp_path / "run", MINI)
-    again.snakemake("all", "media", "--scheduler", "greedy", cores=1)
-    assert again.digests() == finished.digests()
-    for table in ("fusion/all/decisions.csv", "fusion/all/test_decisions.csv", "report/scores.csv"):
-        assert (again.folder / "results" / table).read_bytes() == (finished.folder / "results" / table).read_bytes()
-    assert (again.folder / "results/submission/all.zip").read_bytes() == (finished.folder / "results/submission/all.zip").read_bytes()
-
-
 def test_a_second_instance_leaves_the_first_ones_content_untouched(mini):
     before = mini.digests()
     upper = MINI["features"]["wav2vec2"] | {"kind": "wav2vec2", "revision": "main", "layers": [13, 14], "segments": 1, "precision": "float32"}
@@ -192,12 +182,10 @@ def test_weights_that_are_gone_make_nothing_stale(mini):
 
 def test_other_recipes_reach_a_score(mini):
     """Several seeds, the paper's early stopping, test clips by retrained heads, and every kind of head, without another extraction."""
-    tiny = {"epochs": 3}
-    heads = dict.fromkeys(("official_mlp_512", "official_mlp_256", "official_linear"), tiny)
-    members = [f"imagebind/{head}" for head in (*heads, "logistic")]
+    members = ["imagebind/official_linear", "imagebind/logistic"]
     changed = overlay(
         encoders=["imagebind"],
-        classify={"early_stopping": "paper", "test_prediction": "retrained", "seeds": [1, 2], "heads": heads},
+        classify={"early_stopping": "paper", "test_prediction": "retrained", "seeds": [1, 2], "heads": {"official_linear": {"epochs": 3}}},
         fusion={"ensembles": {"kinds": members}, "thresholds": {"choice": "plateau"}},
     )
     mini.configure(changed)
