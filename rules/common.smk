@@ -21,7 +21,7 @@ from blemore.settings import file_digests, fingerprint, pick
 # Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
 NEEDS_NO_DATA = any(
     argument.split(":")[0]
-    in ("check", "weights", "gemini_estimate", "--lint", "--unlock")
+    in ("check", "weights", "gemini_estimate", "validate", "--lint", "--unlock")
     for argument in sys.argv
 )
 

@@ -40,3 +40,16 @@ rule check:
         hub_offline=hub_offline,
     script:
         "../workflow/scripts/check.py"
+
+
+rule validate:
+    log:
+        "results/logs/validate.log",
+    localrule: True
+    conda:
+        "../envs/plain.yaml"
+    resources:
+        mem_mb=for_clips(1500),
+        runtime=for_clips(10, per_clip=0.05),
+    script:
+        "../workflow/scripts/validate_stores.py"

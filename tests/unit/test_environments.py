@@ -69,6 +69,7 @@ def test_every_rule_with_a_script_is_seen(repository):
         "difference.py",
         "gemini_estimate.py",
         "inspect_store.py",
+        "validate_stores.py",
         "validate_submission.py",
         "why_stale.py",
     }

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import ZstdCodec
 
 from blemore.job import BadInput
 
@@ -21,6 +22,8 @@ ROWS_PER_CHUNK = 64
 STATUSES = ("ok", "no_face", "no_audio", "too_short", "decode_error", "api_error", "missing", "partial")
 # As climate data name their flags, which xarray shows.
 STATUS_ATTRIBUTES: dict[str, Any] = {"flag_values": list(range(len(STATUSES))), "flag_meanings": " ".join(STATUSES)}
+# Without it, a flipped bit in an array of strings can make the reader ask for gigabytes before the digest is compared.
+CHECKED_COMPRESSION = ZstdCodec(level=0, checksum=True)
 OK, NO_FACE, NO_AUDIO, TOO_SHORT, DECODE_ERROR, API_ERROR, MISSING, PARTIAL = range(8)
 USABLE = (OK, PARTIAL)
 FAILED = (DECODE_ERROR, API_ERROR, MISSING)
@@ -164,7 +167,10 @@ def _write_group(store: str | Path, arrays: Mapping[str, Any], dimensions: Mappi
         data = np.array(values, dtype=np.dtypes.StringDType()) if isinstance(values, list) else values
         chunks = (max(1, min(ROWS_PER_CHUNK, len(data))), *(max(1, n) for n in data.shape[1:]))
         flags = STATUS_ATTRIBUTES if name == "status" else {}
-        array = group.create_array(name, shape=data.shape, dtype=data.dtype, chunks=chunks, dimension_names=dimensions.get(name, ("clip",)), attributes=flags)
+        named = dimensions.get(name, ("clip",))
+        array = group.create_array(
+            name, shape=data.shape, dtype=data.dtype, chunks=chunks, compressors=[CHECKED_COMPRESSION], dimension_names=named, attributes=flags
+        )
         array[...] = data
     with warnings.catch_warnings():
         # Consolidated metadata keeps xarray from listing the folder, where Snakemake's time stamp would make it warn.

@@ -94,10 +94,19 @@ def finish_store(store: h5py.File, statuses: Mapping[str, int], attributes: Mapp
     for clip, status in statuses.items():
         store.require_group(clip).attrs["status"] = STATUSES[status]
     store.attrs["provenance"] = json.dumps(attributes, sort_keys=True)
-    digest = content_digest({"clip": list(statuses), "content": [_clip_digest(store[clip]) for clip in statuses]})
     path = store.filename
     store.close()
-    _write_manifest(path, digest, statuses, **more)
+    _write_manifest(path, store_digest(path, list(statuses)), statuses, **more)
+
+
+def store_digest(path: str | Path, clips: Sequence[str]) -> str:
+    """Content digest of an HDF5 store: status and arrays of its clips, in the order given.
+
+    Raises:
+        KeyError: if it lacks one of them.
+    """
+    with h5py.File(path, "r") as store:
+        return content_digest({"clip": list(clips), "content": [_clip_digest(store[clip]) for clip in clips]})
 
 
 def read_clip(path: str | Path, clip: str, names: Iterable[str]) -> tuple[int, dict[str, NDArray]]:
@@ -136,10 +145,15 @@ def new_folder(path: str | Path) -> Path:
 def finish_folder(folder: Path, suffix: str, statuses: Mapping[str, int], attributes: Mapping[str, Any], **more: Any) -> None:
     """Writes `provenance.json` into a folder of `{clip}{suffix}` files, and the manifest beside it; arguments as in `finish_store`."""
     write_json(folder / "provenance.json", attributes)
-    files = {clip: folder / f"{clip}{suffix}" for clip in statuses}
-    content = [content_digest({"bytes": np.fromfile(file, np.uint8)}) if file.exists() else "" for file in files.values()]
-    digest = content_digest({"clip": list(statuses), "status": [STATUSES[status] for status in statuses.values()], "content": content})
-    _write_manifest(folder, digest, statuses, **more)
+    names = {clip: STATUSES[status] for clip, status in statuses.items()}
+    _write_manifest(folder, folder_digest(folder, suffix, names), statuses, **more)
+
+
+def folder_digest(folder: Path, suffix: str, status: Mapping[str, str]) -> str:
+    """Content digest of a folder of `{clip}{suffix}` files: the bytes of each, and the status of each clip."""
+    files = [folder / f"{clip}{suffix}" for clip in status]
+    content = [content_digest({"bytes": np.fromfile(file, np.uint8)}) if file.exists() else "" for file in files]
+    return content_digest({"clip": list(status), "status": list(status.values()), "content": content})
 
 
 def _write_manifest(store: str | Path, digest: str, statuses: Mapping[str, int], **more: Any) -> None:

@@ -1,0 +1,24 @@
+"""Reads every finished store again, and names those that do not hold what was written."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blemore.inspection.damage import damage, manifests
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(snakemake) -> None:
+    found = list(manifests(Path("results")))
+    problems = [problem for manifest in found if (problem := damage(manifest))]
+    lines = [*problems, f"{len(found) - len(problems)} of {len(found)} stores are whole."]
+    Path(snakemake.log[0]).write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+    sys.exit(1 if problems else 0)
+
+
+# Not through job.run: that would send the lines to the log alone.
+if __name__ == "__main__":
+    main(snakemake)
