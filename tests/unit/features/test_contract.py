@@ -14,12 +14,12 @@ from unit.features.test_wav2vec2 import checkpoint
 
 from blemore.configuration import kind_schemas
 from blemore.features.image import ImageEncoder
-from blemore.features.kinds import IMAGE, SPEECH, VIDEO
+from blemore.features.kinds import IMAGE, OWN, SPEECH, VIDEO
 from blemore.features.weights import describe
 from blemore.problems import load_schema
 from blemore.stores import MISSING, NO_FACE, OK, STATUSES, USABLE
 
-OTHERWISE = {"provided"}  # kinds that read nothing of the media stage, which tests of their own hold
+OTHERWISE = {"provided", *OWN}  # kinds that read nothing of the media stage or yield probabilities, which tests of their own hold
 
 
 class Case(NamedTuple):
