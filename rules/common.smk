@@ -15,6 +15,7 @@ from blemore.features import provided_files as provided
 from blemore.features import programs, readiness, weights
 from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
+from blemore.fusion.submission_list import PROTOCOLS
 from blemore.job import BadInput
 from blemore.settings import file_digests, fingerprint, pick
 
@@ -258,12 +259,22 @@ def joined_stores(pattern):
     )
 
 
+def of_submitted(pattern):
+    """A file of each ensemble of the configuration, and of each protocol, where there are test clips."""
+
+    def files(wildcards):
+        if not any(clip.split == "test" for clip in CATALOGUE.clips):
+            return []
+        named = [name for name in ENSEMBLES if name in config["fusion"]["ensembles"]]
+        found = expand(pattern, ensemble=named, protocol=PROTOCOLS)
+        return list(dict.fromkeys(found))
+
+    return files
+
+
 def submissions(wildcards):
-    """A zip for each ensemble of the configuration, where there are test clips."""
-    if not any(clip.split == "test" for clip in CATALOGUE.clips):
-        return []
-    named = [name for name in ENSEMBLES if name in config["fusion"]["ensembles"]]
-    return expand("results/submission/{ensemble}.zip", ensemble=named)
+    """The list of the zips, which needs them all; nothing where nothing is submitted."""
+    return of_submitted("results/submission/submissions.csv")(wildcards)
 
 
 def retrained_stores(pattern):

@@ -80,7 +80,8 @@ rule write_submission:
         decisions="results/fusion/{ensemble}/test_decisions.csv",
         sheet="results/data/sheet.csv",
     output:
-        zip="results/submission/{ensemble}.zip",
+        pooled="results/submission/{ensemble}/pooled.zip",
+        official_test="results/submission/{ensemble}/official_test.zip",
     log:
         "results/logs/write_submission/{ensemble}.log",
     benchmark:
@@ -95,6 +96,29 @@ rule write_submission:
         code=fingerprint("write_submission.py", env="plain"),
     script:
         "../workflow/scripts/write_submission.py"
+
+
+# What a user typed into the list stays: `update` keeps the file for the job, and puts it back if the job fails.
+rule list_submissions:
+    input:
+        zips=of_submitted("results/submission/{ensemble}/{protocol}.zip"),
+        scores=of_submitted("results/fusion/{ensemble}/scores.json"),
+    output:
+        list=update("results/submission/submissions.csv"),
+    log:
+        "results/logs/list_submissions.log",
+    benchmark:
+        "results/benchmarks/list_submissions.tsv"
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=for_clips(600),
+        runtime=for_clips(10),
+    params:
+        code=fingerprint("list_submissions.py", env="plain"),
+    script:
+        "../workflow/scripts/list_submissions.py"
 
 
 rule fusion:

@@ -12,12 +12,14 @@ import pytest
 from unit.fusion.cases import random_probabilities, random_truth
 
 import fuse
+import list_submissions
 import write_submission
 import write_tables
 from blemore.data.labels import EMOTIONS
 from blemore.fusion.metrics import presence_accuracy, salience_accuracy
 from blemore.fusion.thresholds import search_grid
 from blemore.job import BadInput
+from blemore.settings import sha256
 from blemore.stores import Probabilities, write_probabilities
 
 OFFICIAL = ["filename", "video_id", "gender", "mix", "emotion_1", "version", "intensity_level", "situation", "emotion_2"]
@@ -261,21 +263,32 @@ def test_tables_follow_from_the_scores_and_decisions_of_all_ensembles(data, fuse
     assert all((tmp_path / name).stat().st_size for name in names)
 
 
-def submit(folder: Path, data: DataSet) -> Path:
-    snakemake = SimpleNamespace(
-        input=SimpleNamespace(decisions=str(folder / "test_decisions.csv"), sheet=str(data.sheet)), output=SimpleNamespace(zip=str(folder / "both.zip"))
-    )
-    write_submission.main(snakemake)
-    return folder / "both.zip"
+def submit(folder: Path, data: DataSet) -> dict[str, str]:
+    zips = {protocol: str(folder / f"{protocol}.zip") for protocol in ("pooled", "official_test")}
+    inputs = SimpleNamespace(decisions=str(folder / "test_decisions.csv"), sheet=str(data.sheet))
+    write_submission.main(SimpleNamespace(input=inputs, output=SimpleNamespace(**zips)))
+    return zips
 
 
-def test_submission_holds_exactly_the_test_clips(data, tmp_path):
-    table = run_fuse(tmp_path, data)[2]
-    with zipfile.ZipFile(submit(tmp_path, data)) as archive:
-        predictions = json.loads(archive.read("submission_template.json"))["predictions"]
-    assert set(predictions) == set(table["video"])
-    decided = {video: {e: p for e, p in zip(EMOTIONS, row) if p} for video, row in zip(table["video"], percent(table, "decision").tolist())}
-    assert {video: {entry["emotion"]: entry["salience"] for entry in entries} for video, entries in predictions.items()} == decided
+def test_a_submission_holds_exactly_the_test_clips_as_its_protocol_decides_them_and_is_listed(data, tmp_path):
+    scores, _, table = run_fuse(tmp_path / "both", data)
+    zips = submit(tmp_path / "both", data)
+    for protocol, columns in (("pooled", "decision"), ("official_test", "official_test")):
+        with zipfile.ZipFile(zips[protocol]) as archive:
+            predictions = json.loads(archive.read("submission_template.json"))["predictions"]
+        decided = {video: {e: p for e, p in zip(EMOTIONS, row) if p} for video, row in zip(table["video"], percent(table, columns).tolist())}
+        assert {video: {entry["emotion"]: entry["salience"] for entry in entries} for video, entries in predictions.items()} == decided
+    inputs = SimpleNamespace(zips=list(zips.values()), scores=[str(tmp_path / "both" / "scores.json")])
+    output = SimpleNamespace(list=str(tmp_path / "submissions.csv"))
+    list_submissions.main(SimpleNamespace(input=inputs, output=output))
+    rows = pd.read_csv(output.list)
+    assert rows["protocol"].tolist() == list(zips)
+    assert rows["zip_sha256"].tolist() == [sha256(Path(path)) for path in zips.values()]
+    assert rows["clips"].tolist() == [scores["clips"]["test"]["total"]] * 2
+    assert rows.loc[0, ["alpha", "beta"]].tolist() == [scores["chosen"]["alpha"], scores["chosen"]["beta"]]
+    assert json.loads(rows.loc[0, "weights"]) == dict(zip(scores["members"], scores["chosen"]["weights"]))
+    assert json.loads(rows.loc[1, "weights"]) == dict.fromkeys(scores["members"], 1 / len(scores["members"]))
+    assert rows["Score"].isna().all()
 
 
 def test_decisions_of_other_clips_than_the_sheets_are_refused(data, tmp_path):

@@ -54,7 +54,7 @@ def made(run):
 
 def test_with_declared_packages_alone_on_one_core_and_in_another_order_no_bit_changes(conda, finished):
     assert conda.digests() == finished.digests()
-    for file in ("fusion/all/decisions.csv", "fusion/all/test_decisions.csv", "report/scores.csv", "submission/all.zip"):
+    for file in ("fusion/all/decisions.csv", "fusion/all/test_decisions.csv", "report/scores.csv", "submission/all/pooled.zip", "submission/submissions.csv"):
         assert (conda.folder / "results" / file).read_bytes() == (finished.folder / "results" / file).read_bytes()
 
 

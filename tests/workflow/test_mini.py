@@ -14,6 +14,7 @@ from workflow.conftest import MINI
 from workflow.runs import REPOSITORY, Run, rules
 
 from blemore.fusion.submission import validate_submission
+from blemore.settings import sha256
 
 pytestmark = pytest.mark.workflow
 TRAIN_SHARDS = {"A101", "A102", "A103"}
@@ -71,11 +72,16 @@ def test_the_scored_clips_of_all_folds_are_the_training_clips(finished):
 
 
 def test_the_submission_has_exactly_the_test_clips(finished):
-    archive = finished.folder / "results/submission/all.zip"
     keys = ["test_0001.mov", "test_0002.mov", "test_0003.mov"]
-    with zipfile.ZipFile(archive) as file:
-        assert sorted(json.loads(file.read("submission_template.json"))["predictions"]) == keys
-    validate_submission(archive, keys)
+    archives = [finished.folder / f"results/submission/all/{protocol}.zip" for protocol in ("pooled", "official_test")]
+    for archive in archives:
+        with zipfile.ZipFile(archive) as file:
+            assert sorted(json.loads(file.read("submission_template.json"))["predictions"]) == keys
+        validate_submission(archive, keys)
+    with open(finished.folder / "results/submission/submissions.csv") as file:
+        listed = {(row["ensemble"], row["protocol"]): row["zip_sha256"] for row in csv.DictReader(file)}
+    assert listed.keys() == {(ensemble, protocol) for ensemble in ("all", "wav2vec2_mlp_512") for protocol in ("pooled", "official_test")}
+    assert [listed["all", archive.stem] for archive in archives] == [sha256(archive) for archive in archives]
 
 
 def test_the_report_and_its_tables_are_there(finished):
@@ -190,7 +196,15 @@ def test_other_recipes_reach_a_score(mini):
     )
     mini.configure(changed)
     assert rules(mini.stale("results/fusion/kinds/scores.json")) == {"train_head", "retrain_head", "fuse"}
+    submissions = mini.folder / "results/submission/submissions.csv"
+    header, first, *others = submissions.read_text().splitlines()
+    assert first.endswith(",,,,")
+    submissions.write_text("\n".join([header, first[:-4] + ",.3,.1,.2,as typed", *others]) + "\n")
     mini.snakemake("results/fusion/kinds/scores.json", "all")
+    with open(submissions) as file:
+        listed = list(csv.DictReader(file))
+    assert [row["current"] for row in listed] == ["yes"] * 4 + ["no"] * 4
+    assert [row["note"] for row in listed if row["Score"]] == ["as typed"]
     scores = json.loads((mini.folder / "results/fusion/kinds/scores.json").read_text())
     assert scores["members"] == members
     assert scores["epochs_chosen_on_scored_fold"]

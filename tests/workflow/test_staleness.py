@@ -12,7 +12,7 @@ from workflow.runs import REPOSITORY, Run, planned, rules
 from workflow.test_mini import merged, overlay
 
 pytestmark = pytest.mark.workflow
-AFTER_HEADS = {"fuse", "write_submission", "report", "write_tables"}
+AFTER_HEADS = {"fuse", "write_submission", "list_submissions", "report", "write_tables"}
 AFTER_FEATURES = {"train_head"} | AFTER_HEADS
 PER_SHARD = ("track_faces", "crop_faces", "sample_body_frames", "extract_audio", "cut_clips", "embed_wav2vec2")
 SHARDS = ("A101", "A102", "A103", "bucket_00")

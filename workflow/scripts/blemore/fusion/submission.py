@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +50,25 @@ def validate_submission(path: str | Path, expected_keys: Collection[str]) -> Non
     Raises:
         BadInput: with all that is wrong, up to ten problems.
     """
-    predictions = _read_predictions(path)
-    problems = [f"{key} is missing" for key in sorted(set(expected_keys) - set(predictions))]
-    problems += [f"{key} is no test clip" for key in sorted(set(predictions) - set(expected_keys))]
-    problems += [f"{key}: {problem}" for key, entries in predictions.items() if (problem := _entry_problem(entries))]
+    problems = problems_of(read_predictions(path), expected_keys)
     if problems:
         more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise BadInput(f"{path} is no valid submission: {'; '.join(problems[:SHOWN])}{more}.")
 
 
-def _read_predictions(path: str | Path) -> dict[str, Any]:
+def problems_of(predictions: Mapping[str, Any], expected_keys: Collection[str]) -> list[str]:
+    """One sentence for each thing that is wrong with the predictions."""
+    problems = [f"{key} is missing" for key in sorted(set(expected_keys) - set(predictions))]
+    problems += [f"{key} is no test clip" for key in sorted(set(predictions) - set(expected_keys))]
+    return problems + [f"{key}: {problem}" for key, entries in predictions.items() if (problem := _entry_problem(entries))]
+
+
+def read_predictions(path: str | Path) -> dict[str, Any]:
+    """The entries of each clip, unchecked.
+
+    Raises:
+        BadInput: if the zip, its member or the JSON in it has another form.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             content = json.loads(archive.read(MEMBER), object_pairs_hook=_without_repeats)
