@@ -1,13 +1,18 @@
 """The media stage against its peers: python benchmarks/media.py [faces ...] [--media FOLDER] [--device cpu|cuda]"""
 
 import argparse
+import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import torch
 from facenet_pytorch import MTCNN
@@ -23,6 +28,9 @@ from blemore.media.video import iter_video
 CORES, REPEATS, PEER_BATCH, FPS = 2, 3, 8, 25
 START_S = 20  # until all jobs have decoded their clips
 FACE_CASES = {"360x288": ["talkers/*.mpg"], "1920x1080": ["cases/several_faces_1080p.mp4"]}
+DECODED, LOOPS, DECODE_REPEATS = "cases/several_faces_1080p.mp4", 3, 6
+SHARD_CLIPS = 20
+SCRIPTS = ("track_faces", "crop_faces", "sample_body_frames", "extract_audio", "cut_clips")
 TARGETS = {"360x288": 12, "1920x1080": 40}
 
 Clip = list[np.ndarray]
@@ -134,17 +142,77 @@ def repeatability(clip: Clip, truth: FaceTrack, device: str) -> float:
     return float(np.mean(errors))
 
 
-PARTS: dict[str, Callable[[Path, str], None]] = {"faces": faces}
+def decode(media: Path, device: str) -> None:
+    """Frames per second of decoding to RGB against the ffmpeg program on one thread: both free to use both cores, and both held to one."""
+    path = media / DECODED
+    for cores in (range(CORES), range(1)):
+        with ProcessPoolExecutor(1, get_context("spawn"), initializer=os.sched_setaffinity, initargs=(0, cores)) as pool:
+            ours, program = pool.submit(decoding_speeds, path).result()
+        print(f"{len(cores)} core(s): {ours:.0f} frames/s against {program:.0f} of ffmpeg -threads 1, {ours / program:.2f}x (at least 0.9 is asked for)")
+
+
+def decoding_speeds(path: Path) -> tuple[float, float]:
+    """The better of some turns of `iter_video`, and of the program that writes rgb24 to the null sink; turns alternate."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-threads", "1", "-filter_threads", "1", "-stream_loop", str(LOOPS - 1), "-i", str(path)]
+    command += ["-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-f", "rawvideo", "-y", os.devnull]
+    ours, program, count = 0.0, 0.0, 0
+    for _ in range(DECODE_REPEATS):
+        started = time.perf_counter()
+        count = sum(1 for _ in range(LOOPS) for _ in iter_video(path, FPS))
+        between = time.perf_counter()
+        subprocess.run(command, check=True)
+        ours, program = max(ours, count / (between - started)), max(program, count / (time.perf_counter() - between))
+    return ours, program
+
+
+def stage(media: Path, device: str) -> None:
+    """The scripts of the media stage one after the other on a shard of 20 clips, each in a process of its own."""
+    files = sorted(path for kind in ("talkers", "cases") for path in (media / kind).iterdir())
+    videos = [files[index % len(files)] for index in range(SHARD_CLIPS)]
+    report_scripts(SCRIPTS, videos, device)
+    if not torch.cuda.is_available():
+        print("no GPU was found: the face stage was not measured on one")
+    elif device == "cpu":
+        print("on the GPU, where the networks wait in what detection lacks to 100 %:")
+        report_scripts(["track_faces"], videos, "cuda")
+
+
+def long(media: Path, device: str) -> None:
+    """The scripts on one video of ten minutes at 1920x1080: their memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.mp4"
+        copy = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", "142", "-i", str(media / DECODED), "-c", "copy", str(path)]
+        subprocess.run(copy, check=True)
+        report_scripts(SCRIPTS, [path], device)
+
+
+def report_scripts(names: Sequence[str], videos: Sequence[Path], device: str) -> None:
+    """Prints what each script took; decoding, detection and writing overlap in threads, so that shares may add up to more than the whole."""
+    total_s = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            command = [sys.executable, str(Path(__file__).with_name("media_script.py")), name, folder, device, *map(str, videos)]
+            took = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            seconds = took["seconds"]
+            total_s += seconds
+            shares = ", ".join(f"{part} {spent / seconds:.0%}" for part, spent in took["parts"].items())
+            speed = f"{seconds / len(videos):.2f} s per clip, {took['pictures'] / seconds:.0f} decoded pictures/s"
+            print(f"  {name}: {speed} ({shares}), {took['memory_mb']:.0f} MB, {took['statuses']}", flush=True)
+    print(f"{len(videos)} clip(s): {total_s:.1f} s, {total_s / len(videos):.2f} s per clip on one core")
+
+
+PARTS: dict[str, Callable[[Path, str], None]] = {"faces": faces, "decode": decode, "stage": stage, "long": long}
+ALL = ("faces", "decode", "stage")
 
 
 def main() -> None:
-    """Runs the parts that are named, all by default."""
+    """Runs the parts that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all but long, which takes a quarter of an hour")
     parser.add_argument("--media", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "media", help="folder of recordings")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     arguments = parser.parse_args()
-    for part in arguments.parts or PARTS:
+    for part in arguments.parts or ALL:
         print(f"{part}:")
         PARTS[part](arguments.media, arguments.device)
 

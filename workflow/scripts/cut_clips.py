@@ -1,5 +1,6 @@
 """The first seconds of a shard's videos as small MP4 files, for services that take video."""
 
+from contextlib import closing
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
@@ -25,13 +26,13 @@ def main(snakemake) -> None:
 
     def cut(clip: str, video: Path) -> tuple[int, int]:
         stream = iter_video(video, fps)
-        frames = iter(stream)
-        first = next(frames, None)
-        if first is None:
-            return TOO_SHORT, 0
-        samples, damaged = sound_of(video, stream.source.start_s, Fraction(seconds))
-        pixels = (frame.pixels for frame in islice(chain([first], frames), max(1, round(seconds * fps))))
-        count = write_mp4(folder / f"{clip}.mp4", pixels, samples, **encoding)
+        with closing(iter(stream)) as frames:  # closed, it has stopped decoding ahead, and `damaged` is final
+            first = next(frames, None)
+            if first is None:
+                return TOO_SHORT, 0
+            samples, damaged = sound_of(video, stream.source.start_s, Fraction(seconds))
+            pixels = (frame.pixels for frame in islice(chain([first], frames), max(1, round(seconds * fps))))
+            count = write_mp4(folder / f"{clip}.mp4", pixels, samples, **encoding)
         return PARTIAL if damaged or stream.source.damaged else OK, count
 
     statuses = process_clips(pair_videos(params.clips, snakemake.input.videos), cut)

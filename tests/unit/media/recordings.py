@@ -1,7 +1,7 @@
 """Small recordings made on the spot, and what the ffmpeg program says about a recording."""
 
-import hashlib
 import subprocess
+import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -71,12 +71,12 @@ def run_ffmpeg(*arguments: str | Path) -> bytes:
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
-def ffmpeg_frames(path: Path, *options: str) -> list[tuple[Fraction, str]]:
-    """Time since the first frame, and MD5 of the RGB pixels, of every frame that the ffmpeg program decodes."""
-    answer = run_ffmpeg("-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", *options, "-pix_fmt", "rgb24", "-f", "framemd5").decode()
+def ffmpeg_frames(path: Path, *options: str) -> list[tuple[Fraction, int]]:
+    """Time since the first frame, and `checksum` of the RGB pixels, of every frame that the ffmpeg program decodes."""
+    answer = run_ffmpeg("-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", *options, "-pix_fmt", "rgb24", "-f", "framecrc").decode()
     time_base = Fraction(next(line for line in answer.splitlines() if line.startswith("#tb")).split()[-1])
     rows = [line.split(",") for line in answer.splitlines() if not line.startswith("#")]
-    return [((int(row[2]) - int(rows[0][2])) * time_base, row[-1].strip()) for row in rows]
+    return [((int(row[2]) - int(rows[0][2])) * time_base, int(row[5], 16)) for row in rows]
 
 
 def at_rate(times_s: Sequence[Fraction], fps: float) -> list[int]:
@@ -86,5 +86,6 @@ def at_rate(times_s: Sequence[Fraction], fps: float) -> list[int]:
     return [max(index for index, time_s in enumerate(times_s) if time_s - times_s[0] < limit) for limit in limits]
 
 
-def md5(frame: NDArray[np.uint8]) -> str:
-    return hashlib.md5(frame.tobytes()).hexdigest()
+def checksum(frame: NDArray[np.uint8]) -> int:
+    """FFmpeg's of a frame's bytes: Adler-32 that starts at 0."""
+    return zlib.adler32(np.ascontiguousarray(frame), 0)

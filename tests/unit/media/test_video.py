@@ -1,3 +1,4 @@
+from contextlib import closing
 from fractions import Fraction
 from itertools import accumulate
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from unit.media.recordings import at_rate, ffmpeg_frames, levels, md5, run_ffmpeg, write_video
+from unit.media.recordings import at_rate, checksum, ffmpeg_frames, levels, run_ffmpeg, write_video
 
 from blemore.media.video import DecodeError, iter_video, read_video
 
@@ -32,7 +33,7 @@ def test_every_frame_of_the_cases_is_that_of_the_ffmpeg_program(media_folder, na
     reference = ffmpeg_frames(path)
     expected = [reference[index][1] for index in at_rate([time_s for time_s, _ in reference], 30)]
     assert len(expected) == count
-    assert [md5(frame.pixels) for frame in iter_video(path, 30)] == expected
+    assert [checksum(frame.pixels) for frame in iter_video(path, 30)] == expected
 
 
 def test_every_frame_of_the_talkers_is_that_of_the_ffmpeg_program(media_folder):
@@ -40,7 +41,7 @@ def test_every_frame_of_the_talkers_is_that_of_the_ffmpeg_program(media_folder):
         reference = ffmpeg_frames(path)
         expected = [reference[index][1] for index in at_rate([time_s for time_s, _ in reference], 30)]
         assert len(expected) == 90
-        assert [md5(frame.pixels) for frame in iter_video(path, 30)] == expected
+        assert [checksum(frame.pixels) for frame in iter_video(path, 30)] == expected
 
 
 @pytest.mark.parametrize("name", ["talkers/brbk7n.mpg", "cases/single_face.mp4"])
@@ -76,6 +77,15 @@ def test_any_variable_rate_follows_the_time_rule(tmp_path, start, gaps, fps):
     times_ms = list(accumulate(gaps, initial=start))
     path = write_video(tmp_path / "variable.mkv", levels(len(times_ms), 16, 16), times_ms)
     assert shown(path, fps) == at_rate([Fraction(time, 1000) for time in times_ms], fps)
+
+
+def test_a_stream_that_is_closed_early_has_decoded_one_picture_ahead_and_no_more(tmp_path):
+    path = write_video(tmp_path / "plain.mkv", levels(9), range(0, 360, 40))
+    stream = iter_video(path, 25)
+    with closing(iter(stream)) as frames:
+        shown = [frame.timestamp_s for frame, _ in zip(frames, range(3))]
+    assert shown == [0, 0.04, 0.08]
+    assert stream.source.duration_s == pytest.approx(6 * 0.04)
 
 
 def test_a_stream_can_be_read_again(tmp_path):
@@ -119,7 +129,7 @@ def test_every_display_matrix_is_applied_as_ffmpeg_does(tmp_path, degrees, mirro
     path = write_video(tmp_path / "turned.mov", [frame] * 2, [0, 40], codec="libx264rgb", pix_fmt="rgb24", orientation=(degrees, *mirrored))
     pixels = next(iter(iter_video(path, 25))).pixels
     assert pixels.shape == ((48, 32, 3) if degrees in (90, 270) else (32, 48, 3))
-    assert md5(pixels) == ffmpeg_frames(path)[0][1]
+    assert checksum(pixels) == ffmpeg_frames(path)[0][1]
 
 
 @pytest.mark.parametrize(("aspect", "width"), [("16/15", 384), ("8/9", 320), ("1/1", 360)])
@@ -143,7 +153,7 @@ def test_colours_are_those_of_ffmpeg(tmp_path, pix_fmt, matrix, sample_range):
     ramp = np.stack(np.broadcast_arrays(np.arange(0, 256, 4)[:, None], np.arange(0, 256, 4)[None], np.uint8(128)), -1).astype(np.uint8)
     colour = {"colorspace": matrix, "color_range": sample_range}
     path = write_video(tmp_path / "colours.mkv", [ramp] * 2, [0, 40], pix_fmt=pix_fmt, colour=colour)
-    assert md5(read_video(path, 25).frames[0]) == ffmpeg_frames(path)[0][1]
+    assert checksum(read_video(path, 25).frames[0]) == ffmpeg_frames(path)[0][1]
 
 
 FORMATS = [
@@ -181,7 +191,7 @@ def test_every_frame_of_a_format_is_that_of_the_ffmpeg_program_and_like_opencvs(
     frames = [frame.pixels for frame in iter_video(path, 25)]
     assert len(frames) == 10
     sited = ["-vf", SITED.format("", SITED_AT[codec, pix_fmt])] if (codec, pix_fmt) in SITED_AT else []
-    assert [md5(frame) for frame in frames] == [name for _, name in ffmpeg_frames(path, *sited)]
+    assert [checksum(frame) for frame in frames] == [name for _, name in ffmpeg_frames(path, *sited)]
     if codec != "libsvtav1":  # OpenCV's FFmpeg has no decoder for it
         capture = cv2.VideoCapture(str(path))
         others = [capture.read()[1] for _ in frames]
@@ -195,7 +205,7 @@ def test_every_frame_of_a_format_is_that_of_the_ffmpeg_program_and_like_opencvs(
 ])  # fmt: skip
 def test_every_frame_with_pixels_that_are_not_square_is_that_of_the_ffmpeg_program(tmp_path, codec, suffix, pix_fmt, scale):
     path = write_format(tmp_path / f"wide.{suffix}", codec, pix_fmt, (72, 90), sample_aspect_ratio=Fraction(16, 15))
-    assert [md5(frame.pixels) for frame in iter_video(path, 25)] == [name for _, name in ffmpeg_frames(path, "-vf", scale)]
+    assert [checksum(frame.pixels) for frame in iter_video(path, 25)] == [name for _, name in ffmpeg_frames(path, "-vf", scale)]
 
 
 def test_the_default_stream_is_taken_not_the_first(tmp_path):
