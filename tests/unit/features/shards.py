@@ -70,8 +70,10 @@ def run_script(script: str, settings: dict, shard: Path, output: Path, clips: tu
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / "weights.json", described or {"sha256": {}, "bytes": {}})
     frames = shard / f"{settings.get('frames', 'body')}.h5"
+    stores = [str(shard / medium) for medium in settings.get("inputs", ())]
     videos = [str(shard / "clips" / f"{clip}.mp4") for clip in clips if clip != GONE]
-    inputs = SimpleNamespace(audio=str(shard / "audio"), clips=str(shard / "clips"), frames=str(frames), videos=videos, weights=str(output / "weights.json"))
+    media = {"audio": str(shard / "audio"), "clips": str(shard / "clips"), "frames": str(frames), "videos": videos, "stores": stores}
+    inputs = SimpleNamespace(**media, weights=str(output / "weights.json"))
     params = SimpleNamespace(
         cfg=settings,
         code={},
@@ -80,6 +82,8 @@ def run_script(script: str, settings: dict, shard: Path, output: Path, clips: tu
         audio={"sample_rate_hz": RATE},
         cut={"seconds": 2.0, "fps": FPS["clips"]},
         sending=settings,
+        files={},
+        limit={"timeout_s": 60.0},
         **more,
         runtime={"device": "cpu", "weights": str(output), "api_replies": str(output / "replies")},
     )
