@@ -1,8 +1,9 @@
+import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from unit.test_environments import rule_scripts
 
 from blemore import settings
 from blemore.settings import CHANGES_NO_NUMBER, digest, fingerprint, pick, reached
@@ -64,24 +65,38 @@ def test_a_comment_in_an_environment_does_not_count(tmp_path, monkeypatch):
     assert digests[0] == digests[1] != digests[2]
 
 
-def imported_modules(script: Path) -> set[str]:
-    """Project modules and heavy packages that really get imported, as Python itself says."""
-    code = f"import runpy, sys; sys.path.insert(0, {str(SCRIPTS)!r}); runpy.run_path({str(script)!r}); print('\\n'.join(sys.modules))"
-    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+WATCHED = """
+import json, runpy, sys
+folder, *names = sys.argv[1:]
+sys.path.insert(0, folder)
+found = {}
+for name in names:
+    for module in [module for module in sys.modules if module.split(".")[0] == "blemore"]:
+        del sys.modules[module]
+    runpy.run_path(f"{folder}/{name}")
+    found[name] = [module for module in sys.modules if module.split(".")[0] == "blemore"]
+print(json.dumps([found, sorted({"torch", "transformers"} & set(sys.modules))]))
+"""
+IN_TORCH = {script for script, env in rule_scripts(SCRIPTS.parents[1]) if env == "torch"} - {"fetch_weights.py"}
+WITHOUT_TRANSFORMERS = {"train_head.py", "retrain_head.py", "track_faces.py"}
+GROUPS = {  # scripts -> what of torch and transformers they may import
+    "no model": ({path.name for path in SCRIPTS.glob("*.py")} - IN_TORCH, set()),
+    "heads and detection": (WITHOUT_TRANSFORMERS, {"torch"}),
+    "pretrained models": (IN_TORCH - WITHOUT_TRANSFORMERS, {"torch", "transformers"}),
+}
 
 
-SCRIPT_NAMES = sorted(path.name for path in SCRIPTS.glob("*.py"))
-USES_A_MODEL = {"embed_wav2vec2.py", "retrain_head.py", "track_faces.py", "train_head.py"}
-
-
-@pytest.mark.parametrize("name", SCRIPT_NAMES)
-def test_the_imports_found_are_those_python_makes(name):
-    really = imported_modules(SCRIPTS / name)
-    found = {path.relative_to(SCRIPTS).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__") for path in reached(SCRIPTS / name)}
-    project = {module for module in really if module.split(".")[0] == "blemore"}
-    assert project <= found | {"__main__"}
-    assert ("torch" in really) == (name in USES_A_MODEL)
-    assert "transformers" not in really or name == "embed_wav2vec2.py"
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_imports_found_are_those_python_makes(group):
+    """Each script as Python imports it, all of a group in one process, since torch and transformers take seconds."""
+    names, heavy_allowed = GROUPS[group]
+    done = subprocess.run([sys.executable, "-c", WATCHED, str(SCRIPTS), *sorted(names)], capture_output=True, text=True, check=True)
+    really, heavy = json.loads(done.stdout.splitlines()[-1])
+    assert really.keys() == names
+    assert set(heavy) <= heavy_allowed
+    for name, modules in really.items():
+        found = {path.relative_to(SCRIPTS).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__") for path in reached(SCRIPTS / name)}
+        assert set(modules) <= found, name
 
 
 def test_what_snakemake_parses_with_needs_no_package_that_snakemake_lacks():
