@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import io
 import json
-import resource
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +47,8 @@ def run_script(name: str, results: Path, device: str, videos: Sequence[str]) -> 
     with contextlib.redirect_stdout(io.StringIO()):
         script.main(job)
     seconds = time.perf_counter() - started
-    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not `ru_maxrss`, in which Linux starts a process with what its parent had.
+    memory_mb = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024  # type: ignore[index]
     pictures = parts.pop("pictures")
     spent = {part: seconds for part, seconds in parts.items() if seconds}
     return {"seconds": seconds, "pictures": pictures, "parts": spent, "memory_mb": memory_mb, "statuses": read_manifest(store)["status_counts"]}
