@@ -4,11 +4,14 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from unit.inspection.conftest import MADE
 
+from blemore.inspection.description import describe, describe_clip
 from blemore.inspection.exports import export
 from blemore.inspection.opening import open_store
+from blemore.inspection.plots import plot
 from blemore.job import BadInput
-from blemore.stores import read_features
+from blemore.stores import Features, read_features, write_features
 
 
 @pytest.fixture
@@ -42,6 +45,19 @@ def test_tables_have_a_row_for_each_clip(features, tmp_path, ending, read):
     assert found["status"].tolist() == ["ok", "ok", "no_face"]
     assert found.loc[1, "feature_0":"feature_3"].tolist() == [16, 25, 36, 49]
     assert found.loc[2, "feature_0":].isna().all()
+
+
+def test_layers_of_a_store_are_told_apart(results, tmp_path):
+    values = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    rows = Features(values, ["A1_ang", "A1_mix"], np.zeros(2, np.uint8), ["A1", "A1"], *np.zeros((2, 2)), np.ones(2, int))
+    write_features(results / "features/layers.zarr", rows, MADE, dimensions=("clip", "layer", "feature"))
+    store = open_store(results / "features/layers.zarr")
+    assert describe(store)["dimensions"] == {"clip": 2, "layer": 2, "feature": 3}
+    assert describe_clip(store, "A1_mix")["embedding"]["first"] == [6, 7, 8, 9, 10, 11]
+    export(store, tmp_path / "layers.csv")
+    assert pd.read_csv(tmp_path / "layers.csv")["feature_1_2"].tolist() == [5, 11]
+    plot(store, tmp_path / "layers.png", heatmap=True)
+    assert (tmp_path / "layers.png").stat().st_size > 1000
 
 
 def test_other_kinds_have_the_forms_that_suit_them(results, tmp_path):

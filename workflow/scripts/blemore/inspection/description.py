@@ -52,7 +52,8 @@ def _table(rows: Any) -> dict[str, Any]:
     if "status" in rows._fields:
         counted["status"] = dict(Counter(STATUSES[status] for status in rows.status))
         counted["actors"] = len(set(rows.actor) - {""})
-    dimensions = {"clip": values.shape[0], "feature" if wide == "embedding" else "emotion": values.shape[1]}
+    names = ("clip", *["layer"] * (values.ndim - 2), "feature" if wide == "embedding" else "emotion")
+    dimensions = dict(zip(names, values.shape, strict=True))
     return {"content": "is what its manifest says", "dimensions": dimensions, **counted, "arrays": numbers}
 
 
@@ -133,7 +134,7 @@ def _cell(name: str, value: Any) -> Any:
     if name == "status":
         return STATUSES[value]
     if name == "embedding":
-        return ranges(value) | {"first": [round(float(number), 6) for number in value[:6]] if np.isfinite(value).all() else []}
+        return ranges(value) | {"first": [round(float(number), 6) for number in value.ravel()[:6]] if np.isfinite(value).all() else []}
     if isinstance(value, np.ndarray):
         return {emotion: round(float(number), 6) for emotion, number in zip(EMOTIONS, value, strict=True)} if np.isfinite(value).all() else "none"
     return value.item() if isinstance(value, np.generic) else value

@@ -88,13 +88,15 @@ def table(store: Store) -> pd.DataFrame:
     plain = {name: values for name, values in rows.items() if np.ndim(values) == 1}
     if "status" in plain:
         plain["status"] = [STATUSES[status] for status in plain["status"]]
-    wide = {name: values for name, values in rows.items() if np.ndim(values) == 2}
-    numbers = {name: pd.DataFrame(values, columns=_names(name, values.shape[1])) for name, values in wide.items()}
+    wide = {name: values for name, values in rows.items() if np.ndim(values) > 1}
+    numbers = {name: pd.DataFrame(values.reshape(len(values), -1), columns=_names(name, values.shape[1:])) for name, values in wide.items()}
     return pd.concat([pd.DataFrame({"clip": plain.pop("clip")} | plain), *numbers.values()], axis=1)
 
 
-def _names(array: str, width: int) -> list[str]:
-    return [f"{array}_{emotion}" for emotion in EMOTIONS] if array != "embedding" else [f"feature_{index}" for index in range(width)]
+def _names(array: str, shape: tuple[int, ...]) -> list[str]:
+    """`feature_3`, of stores with layers `feature_2_3` for number 3 of the third."""
+    places = ["_".join(map(str, place)) for place in np.ndindex(shape)]
+    return [f"{array}_{emotion}" for emotion in EMOTIONS] if array != "embedding" else [f"feature_{place}" for place in places]
 
 
 def _frames(clip: str, status: str, found: dict[str, NDArray]) -> pd.DataFrame:

@@ -80,7 +80,7 @@ def _projection(store: Store, rows: Any, colour: str, sheet: str | None) -> Figu
         raise BadInput(f"{store.path} has {usable.sum()} usable clips; a projection needs 3.")
     groups_of = np.array(_colours(store, rows, colour, sheet))[usable]
     reduction = PCA(2, svd_solver="randomized", random_state=0)
-    points = reduction.fit_transform(StandardScaler().fit_transform(rows.embedding[usable].astype(np.float64)))
+    points = reduction.fit_transform(StandardScaler().fit_transform(rows.embedding[usable].reshape(usable.sum(), -1).astype(np.float64)))
     share = reduction.explained_variance_ratio_
     figure, axes = _figure(7, f"{store.path.stem}: {usable.sum()} clips by {colour}")
     for name, place in zip(names := sorted(set(groups_of)), np.linspace(0, 1, len(names)), strict=True):
@@ -122,7 +122,7 @@ def _emotions(table: pd.DataFrame) -> list[str]:
 def _heatmap(store: Store, clip: str | None) -> Figure:
     """Clips by numbers; features are standardised, since their scales differ."""
     rows = columns(store)
-    wide = rows.embedding if isinstance(rows, Features) else rows.probability
+    wide = (rows.embedding if isinstance(rows, Features) else rows.probability).reshape(len(rows.clip), -1)
     order = np.arange(len(rows.clip)) if isinstance(rows, Features) else np.lexsort((np.nan_to_num(wide).argmax(1), rows.split))
     order = order[[rows.clip[row] == clip for row in order]] if clip else order
     if isinstance(rows, Features):
