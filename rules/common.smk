@@ -162,6 +162,16 @@ def member_stores(pattern):
     ]
 
 
+def member_features(wildcards):
+    """The feature stores of an ensemble's members, as far as they have one."""
+    encoders = dict.fromkeys(encoder for encoder, _ in ENSEMBLES[wildcards.ensemble])
+    return [
+        f"results/features/{encoder}.zarr"
+        for encoder in encoders
+        if not configuration.yields_probabilities(config, encoder)
+    ]
+
+
 def of_kind(*kinds):
     """Constrains the wildcard to the encoders of some kinds."""
     names = [

@@ -12,6 +12,8 @@ rule fuse:
         retrained=ancient(
             retrained_stores("results/probabilities/{encoder}/{head}/retrained.zarr")
         ),
+        # How long the clips are; what else is in them reaches the probabilities.
+        features=ancient(member_features),
         sheet="results/data/sheet.csv",
     output:
         decisions="results/fusion/{ensemble}/decisions.csv",

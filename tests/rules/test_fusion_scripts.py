@@ -20,7 +20,7 @@ from blemore.fusion.metrics import presence_accuracy, salience_accuracy
 from blemore.fusion.thresholds import search_grid
 from blemore.job import BadInput
 from blemore.settings import sha256
-from blemore.stores import Probabilities, write_probabilities
+from blemore.stores import Features, Probabilities, write_features, write_probabilities
 
 OFFICIAL = ["filename", "video_id", "gender", "mix", "emotion_1", "version", "intensity_level", "situation", "emotion_2"]
 COLUMNS = [*OFFICIAL, "emotion_1_salience", "emotion_2_salience", "fold", "split", "shard", "video"]
@@ -42,6 +42,7 @@ class DataSet:
         self.probability = np.array([[random_probabilities(rng, self.truth, skill) for _ in (*FOLDS, "retrained")] for skill in (1.5, 0.5)], np.float32)
         self.probability[0][:, [self.clips.index(clip) for clip in missing]] = np.nan
         self.stores = [self.write_store(m, k, f"fold{k}") for m in (0, 1) for k in FOLDS]
+        self.durations = self.write_durations()
         self.retrained = [self.write_store(m, 3, "retrained") for m in (0, 1)]
 
     def write_sheet(self, labelled: int) -> None:
@@ -70,6 +71,19 @@ class DataSet:
         write_probabilities(path, Probabilities(probability, [self.clips[index] for index in order], split, np.log(probability)), EMOTIONS, {})
         return str(path)
 
+    def write_durations(self) -> str:
+        """A feature store of all clips but the last, each a second longer than the one before."""
+        n, path = len(self.clips) - 1, self.folder / "wav2vec2.zarr"
+        zeros = np.zeros(n)
+        write_features(
+            path,
+            Features(
+                np.zeros((n, 1), np.float32), self.clips[:n], zeros.astype(np.uint8), [""] * n, zeros, zeros + np.arange(1, n + 1), zeros.astype(np.int64)
+            ),
+            {},
+        )
+        return str(path)
+
     def own_fold(self, member: int) -> np.ndarray:
         return np.array([self.probability[member][fold][index] for index, fold in enumerate(self.folds[:60])])
 
@@ -88,6 +102,7 @@ def job(folder: Path, data: DataSet, members=(0, 1), ensemble="both", **classify
     return SimpleNamespace(
         input=SimpleNamespace(
             sheet=str(data.sheet),
+            features=[data.durations],
             stores=[data.stores[3 * member + fold] for member in members for fold in FOLDS],
             retrained=data.retrained if classify.get("test_prediction") == "retrained" else [],
         ),
@@ -163,6 +178,7 @@ def test_the_analysis_agrees_with_the_protocols(fused):
     assert [row["Score"] + row["adds"]["difference"] for row in scores["left_out"]] == pytest.approx([nested] * 2)
     assert [row["member"] for row in scores["left_out"]] == scores["members"]
     assert sum(row["n_clips"] for row in scores["groups"] if row["kind"] == "actor") == 60
+    assert [row["n_clips"] for row in scores["groups"] if row["kind"] == "duration"] == [15] * 4
     assert scores["sensitivity"]["folds"] == list(FOLDS)
     assert scores["fine_tuned_share"] == 0
 

@@ -16,7 +16,7 @@ from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, certainty, e
 from blemore.fusion.resampling import draw_actors
 from blemore.fusion.sensitivity import analyse
 from blemore.job import run
-from blemore.stores import content_digest, provenance, write_json
+from blemore.stores import content_digest, provenance, read_durations, write_json
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -51,7 +51,9 @@ def main(snakemake) -> None:
         "protocols": {name: evaluation.block for name, evaluation in evaluations.items()},
         "intervals": intervals,
         "differences": differences,
-        **_analysis(train, data, list(stores), evaluations, fusion, settings["thresholds"], resamples),
+        **_analysis(
+            train.assign(duration_s=_durations(snakemake.input.features, train)), data, list(stores), evaluations, fusion, settings["thresholds"], resamples
+        ),
         "baselines": trivial_baselines(data.truth),
         "chosen": _chosen(fusion),
         "test": _test_scores(test, decisions),
@@ -90,6 +92,14 @@ def _analysis(
         "left_out": leave_one_out(data, members, nested, thresholds, draws),
         "fine_tuned_share": fine_tuned_share(members, nested),
     }
+
+
+def _durations(stores: list[str], train: pd.DataFrame) -> list[float]:
+    """Seconds of each training clip, the longest that a member saw; NaN where none says."""
+    seconds: dict[str, float] = {}
+    for found in map(read_durations, stores):
+        seconds |= {clip: max(value, seconds.get(clip, 0.0)) for clip, value in found.items()}
+    return [seconds.get(clip, float("nan")) for clip in train["filename"]]
 
 
 def _encoders(stores: dict[str, Any]) -> tuple[str, ...]:

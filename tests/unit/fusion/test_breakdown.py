@@ -49,6 +49,14 @@ def test_groups_by_hand():
     }
 
 
+def test_quarters_of_the_known_durations():
+    truth = np.tile(np.array([[100, 0, 0, 0, 0, 0]], dtype=np.int8), (9, 1))
+    found = groups(pd.DataFrame({"duration_s": [1.0, 2.0, 3.0, 4.0, np.nan, 5.0, 6.0, 7.0, 8.0]}), truth)
+    quarters = {name: np.flatnonzero(clips).tolist() for (kind, name), clips in found.items() if kind == "duration"}
+    assert quarters == {"up to 2.75 s": [0, 1], "to 4.50 s": [2, 3], "to 6.25 s": [5, 6], "above 6.25 s": [7, 8]}
+    assert not any(kind == "duration" for kind, _ in groups(pd.DataFrame({"duration_s": [np.nan] * 9}), truth))
+
+
 def test_each_group_is_scored_on_its_clips(data, nested, sheet):
     rows = {(row["kind"], row["group"]): row for row in score_groups(nested.decisions, data, sheet, DRAWS)}
     clips = data.truth[:, 2] > 0

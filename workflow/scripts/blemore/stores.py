@@ -154,6 +154,13 @@ def read_probabilities(path: str | Path) -> Probabilities:
     return Probabilities(**{name: arrays[name] for name in Probabilities._fields})
 
 
+def read_durations(path: str | Path) -> dict[str, float]:
+    """Clip id -> seconds that a feature store's vectors were computed from; clips for which it does not say are left out."""
+    group = zarr.open_group(path, mode="r")
+    seconds = np.asarray(group["end_s"]) - np.asarray(group["start_s"])
+    return {str(clip): float(value) for clip, value in zip(np.asarray(group["clip"]), seconds, strict=True) if value > 0}
+
+
 def read_attributes(path: str | Path) -> dict[str, Any]:
     """What determined the numbers of a Zarr store."""
     return dict(zarr.open_group(path, mode="r").attrs)

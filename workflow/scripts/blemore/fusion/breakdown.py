@@ -20,7 +20,7 @@ def groups(sheet: pd.DataFrame, truth: NDArray[np.int8]) -> dict[tuple[str, str]
     """Which clips belong to each (kind, group): the emotions they contain, pair, ratio, and columns of the sheet that say something.
 
     Args:
-        sheet: rows of the clips; of `gender`, `intensity_level` and `video_id` those that are there.
+        sheet: rows of the clips; of `gender`, `intensity_level`, `video_id` and `duration_s` those that are there.
         truth: percent (n, 6).
     """
     found = {("emotion", emotion): truth[:, index] > 0 for index, emotion in enumerate(EMOTIONS)}
@@ -33,7 +33,17 @@ def groups(sheet: pd.DataFrame, truth: NDArray[np.int8]) -> dict[tuple[str, str]
         if column in sheet:
             values = np.array(["" if pd.isna(value) else str(value) for value in sheet[column]])
             found |= {(kind, value): values == value for value in np.unique(values) if value}
+    if "duration_s" in sheet and sheet["duration_s"].notna().any():
+        found |= _quarters(sheet["duration_s"].to_numpy(float))
     return {key: clips for key, clips in found.items() if clips.any()}
+
+
+def _quarters(seconds: NDArray[np.float64]) -> dict[tuple[str, str], NDArray[np.bool_]]:
+    """The clips between the quartiles of the durations that are known."""
+    edges = np.nanquantile(seconds, [0.25, 0.5, 0.75])
+    quarter = np.where(np.isnan(seconds), -1, np.searchsorted(edges, seconds, side="left"))
+    names = (f"up to {edges[0]:.2f} s", f"to {edges[1]:.2f} s", f"to {edges[2]:.2f} s", f"above {edges[2]:.2f} s")
+    return {("duration", name): quarter == index for index, name in enumerate(names)}
 
 
 def score_groups(decisions: NDArray[np.int8], data: OutOfFold, sheet: pd.DataFrame, draws: NDArray[np.int64]) -> list[dict[str, Any]]:
