@@ -323,6 +323,18 @@ def test_cost_counts_each_stage_once_and_leaves_out_what_is_stored(config, monke
     assert "expected    2.1 GB, " in report(config)
 
 
+def test_cost_counts_the_pictures_that_an_encoder_looks_at(config, monkeypatch):
+    """Seven clips: 1 GB for the track, 2 for body frames, 4 for faces."""
+    for kind, gigabytes in (("track_faces", 1), ("sample_body_frames", 2), ("crop_faces", 4), ("dinov2", 0), ("videoswin", 0)):
+        monkeypatch.setitem(COSTS, kind, COSTS[kind]._replace(megabytes=1000 * gigabytes))
+    config["encoders"] = ["dinov2_own"]
+    assert "expected    21.0 GB, " in report(config)
+    config["features"]["dinov2_own"]["frames"] = "faces"
+    assert "expected    35.0 GB, " in report(config)
+    config["encoders"] = ["dinov2_own", "videoswin_own"]
+    assert "expected    49.0 GB, " in report(config)
+
+
 def test_columns_are_padded_to_the_widest_cell():
     assert table([("a", "bb", "c"), ("aaaa", "b", "")]) == ["a     bb  c", "aaaa  b"]
 

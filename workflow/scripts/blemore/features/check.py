@@ -38,9 +38,8 @@ COSTS = {
     CONCATENATION: Cost(0.001, 0.06),
 }
 HEAD_S = 0.7 * 150  # training of one head on one fold until 80 epochs bring nothing better
-FRAME_STAGES = ("track_faces", "crop_faces", "sample_body_frames")  # body frames carry the box of the tracked face
 MEDIA_OF_KIND = {
-    **dict.fromkeys((*IMAGE, "videoswin"), FRAME_STAGES),
+    **dict.fromkeys((*IMAGE, "videoswin"), ()),  # depends on their frames
     **dict.fromkeys((*SPEECH, "prosody"), ("extract_audio",)),
     **dict.fromkeys((*VIDEO, "gemini"), ("cut_clips",)),
     "provided": (),
@@ -131,7 +130,8 @@ def _computed(states: Iterable[Readiness], config: Mapping[str, Any]) -> list[Ma
 
 
 def _media(computed: Iterable[Mapping[str, Any]]) -> set[str]:
-    of_inputs = [MEDIA_OF_INPUT[medium] for encoder in computed for medium in encoder.get("inputs", ())]
+    named = [medium for encoder in computed for medium in (*encoder.get("inputs", ()), encoder.get("frames")) if medium]
+    of_inputs = [MEDIA_OF_INPUT[medium] for medium in named]
     return {stage for stages in (*(MEDIA_OF_KIND[encoder["kind"]] for encoder in computed), *of_inputs) for stage in stages}
 
 
