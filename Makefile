@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: .venv/installed
 	python demo/generate.py --output demo/data
 	mkdir -p demo/run
-	snakemake --cores 2 --directory demo/run --configfile demo/config.yaml -- all media
+	python demo/gemini_server.py snakemake --cores 2 --directory demo/run --configfile demo/config.yaml -- all media
 	@cat demo/run/results/report/scores.txt
 	@python demo/check_score.py demo/run/results/fusion/all/scores.json
 	@echo "report: demo/run/results/report/index.html"

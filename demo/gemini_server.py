@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -205,12 +206,19 @@ def _bytes(part: dict[str, Any]) -> bytes:
 
 
 def main(command: Sequence[str]) -> int:
-    """Runs the command while the stand-in answers; its exit status."""
+    """Runs the command while the stand-in answers; its exit status. SIGTERM is passed on; Ctrl-C reaches the command by itself, and is waited for."""
     with GeminiServer(seen) as server:
-        status = subprocess.run(command, env=os.environ | server.environment).returncode
-        print(f"The local stand-in for Gemini answered {server.answered.total()} requests; nothing left this machine.", flush=True)
-    return status
+        # Not SIG_IGN: the command would inherit that.
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+        try:
+            process = subprocess.Popen(command, env=os.environ | server.environment)
+        except OSError as error:
+            sys.exit(f"gemini_server.py: {command[0]} cannot be started ({error.strerror}).")
+        signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
+        status = process.wait()
+        print(f"The local stand-in for Gemini answered {server.answered.total()} requests; nothing was sent to Google.", flush=True)
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]) if sys.argv[1:] else __doc__)

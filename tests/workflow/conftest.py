@@ -11,6 +11,7 @@ import pytest
 import yaml
 from workflow.runs import REPOSITORY, Run
 
+STAND_IN = (sys.executable, str(REPOSITORY / "demo" / "gemini_server.py"))  # in front of a command that asks Gemini
 MINI = yaml.safe_load((REPOSITORY / "tests" / "mini" / "config.yaml").read_text())
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from unit.test_environments import environment, rule_scripts
-from workflow.conftest import MINI, check_demo_score
+from workflow.conftest import MINI, STAND_IN, check_demo_score
 from workflow.runs import REPOSITORY, Run
 
 from blemore.settings import SCRIPTS
@@ -88,6 +88,6 @@ def test_a_rule_fails_where_its_environment_lacks_what_it_imports(snakemake_alon
 
 @pytest.mark.soak
 def test_the_demo_runs_with_conda(snakemake_alone, demo):
-    demo.launcher = snakemake_alone
+    demo.launcher = (*STAND_IN, *snakemake_alone)
     demo.snakemake("all", "media", "--use-conda", **PINNED)
     check_demo_score(demo)

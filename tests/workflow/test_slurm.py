@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from workflow.conftest import MINI, check_demo_score
+from workflow.conftest import MINI, STAND_IN, check_demo_score
 from workflow.runs import REPOSITORY, Run
 
 pytestmark = pytest.mark.workflow
@@ -74,6 +74,6 @@ def test_nothing_of_the_cluster_is_left(cluster):
 
 @pytest.mark.soak
 def test_the_demo_runs_on_slurm(slurm, demo):
-    demo.launcher = (*slurm, *Run.launcher)
+    demo.launcher = (*slurm, *STAND_IN, *Run.launcher)  # which has a network of its own
     demo.snakemake(*ON_SLURM, "all", "media", cores=None)
     check_demo_score(demo)
