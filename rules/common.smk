@@ -12,7 +12,7 @@ from snakemake.iocontainers import Wildcards
 from blemore import configuration, foreign
 from blemore.data.catalogue import Catalogue, missing_videos_paragraph
 from blemore.features import provided_files as provided
-from blemore.features import programs, readiness, weights
+from blemore.features import api_requests, programs, readiness, weights
 from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
 from blemore.fusion.submission_list import PROTOCOLS
@@ -195,6 +195,11 @@ def frame_store(pattern):
     return lambda wildcards: pattern.format(
         frames=config["features"][wildcards.encoder]["frames"], **wildcards
     )
+
+
+def api_endpoint(wildcards):
+    """Whom an API's encoder asks: what a stand-in answered is stale once the service itself would be asked."""
+    return api_requests.endpoint(config["features"][wildcards.encoder]["platform"])
 
 
 def external_media(wildcards):

@@ -249,6 +249,7 @@ rule embed_gemini:
             "media.clips", "audio_bitrate", "crf", "fps", "max_height", "seconds"
         ),
         code=fingerprint("embed_gemini.py", env="gemini"),
+        endpoint=api_endpoint,
         clips=shard_clips,
         actors=shard_actors,
         sending=untracked(

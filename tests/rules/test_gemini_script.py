@@ -118,8 +118,6 @@ def test_deleted_results_and_another_dimension_are_not_paid_for_again(serve):
 
 def test_nothing_is_sent_without_consent(serve):
     server, _ = serve
-    with pytest.raises(
-        BadInput, match=r"^the first 1 s of each video, faces included, would leave this machine for Google's gemini-embedding-2: set confirm_upload"
-    ):
+    with pytest.raises(BadInput, match=r"^the first 1 s of each video, faces included, would leave this machine for the server that GOOGLE_GEMINI"):
         embed(sending=SENDING | {"confirm_upload": False})
     assert server.asked.total() == 0

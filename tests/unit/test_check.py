@@ -9,10 +9,12 @@ from unit.data.sheets import SMALL, data_block, touch
 import check
 from blemore.configuration import CONCATENATION, kind_schemas
 from blemore.data.catalogue import Catalogue
-from blemore.features.check import COSTS, HEAD_S, MEDIA_OF_KIND, report, table
+from blemore.features.api_requests import describe_request, reply_path
+from blemore.features.check import COSTS, HEAD_S, MEDIA_OF_KIND, estimate_report, report, table
 from blemore.features.readiness import KINDS, Readiness, readiness, select_encoders
 from blemore.job import BadInput
 from blemore.problems import load_schema
+from blemore.settings import sha256
 
 PROVIDED = ("hicmae", "wavlm", "hubert", "imagebind", "videomaev2", "openface3")
 
@@ -229,6 +231,48 @@ def test_what_a_concatenation_is_made_of_costs_once(config):
     used = [COSTS[name].seconds for name in ("extract_audio", "wav2vec2", "prosody", "concatenation")]
     hours = (7 * sum(used) + 2 * 3 * HEAD_S) / 3600
     assert f" {hours:.1f} hours of one core (6 heads included)" in report(config)
+
+
+LEAVES = "the first 2 s of each video, faces included, would leave this machine for Google's gemini-embedding-2"
+
+
+def test_gemini_needs_consent_and_then_a_key(config, monkeypatch):
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_GEMINI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    encoder = config["features"]["gemini"]
+    found = state(config, "gemini")
+    assert found[1:3] == (
+        "consent missing",
+        f"{LEAVES}; `snakemake gemini_estimate` prints the cost, features.gemini.confirm_upload: true agrees to both",
+    )
+    encoder["confirm_upload"] = True
+    assert state(config, "gemini")[1:3] == ("key missing", "no key in the environment: set GEMINI_API_KEY or GOOGLE_API_KEY")
+    encoder["platform"] = "vertex"
+    assert state(config, "gemini").detail.startswith("no project in the environment: set GOOGLE_CLOUD_PROJECT")
+    assert state(config, "gemini").blocks_run
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    assert state(config, "gemini") == ("gemini", "ready", LEAVES, 2)
+    encoder["platform"] = "developer"
+    monkeypatch.setenv("GEMINI_API_KEY", "secret")
+    assert state(config, "gemini") == ("gemini", "ready", LEAVES, 2)
+    assert "secret" not in report({**config, "encoders": ["gemini"]})
+
+
+def test_the_estimate_counts_what_is_not_answered_yet(config):
+    """Two clips with a video, of 2 s, one of which has a kept reply: one request of two frames."""
+    cut, encoder = config["media"]["clips"], config["features"]["gemini"]
+    Path("data/part_01/A102_neu_sit2_ver1.mov").write_bytes(b"one")
+    touch(reply_path("api_replies", describe_request(sha256(Path("data/part_01/A102_neu_sit2_ver1.mov")), cut, encoder)))
+    lines = estimate_report(config).splitlines()
+    assert lines[0].split("  ")[0] == "encoder"
+    assert lines[1].split() == ["gemini", "2", "1", "1", "2", "0.00"]
+    assert lines[2] == f"gemini: {LEAVES}, once confirm_upload is true."
+    assert lines[3].endswith("Nothing was sent.")
+
+
+def test_the_estimate_without_a_data_set_says_where_to_get_it(config):
+    Path("data/train_metadata.csv").unlink()
+    assert estimate_report(config).startswith("The data set is not there")
 
 
 def test_without_test_clips_no_test_folder_is_needed(config):

@@ -76,4 +76,6 @@ def what_leaves(cut: Mapping[str, Any], encoder: Mapping[str, Any]) -> str:
     """What is sent of each clip, for whoever must agree to it."""
     sound = " and its sound" if encoder["sound"] else ""
     also = " with the instruction" if encoder["instruction"] else ""
-    return f"the first {cut['seconds']:g} s of each video, faces included,{sound}{also} would leave this machine for Google's {encoder['model']}"
+    where = endpoint(encoder["platform"])
+    whose = "Google's" if where == "google" else f"the server that {where} names, as"
+    return f"the first {cut['seconds']:g} s of each video, faces included,{sound}{also} would leave this machine for {whose} {encoder['model']}"
