@@ -36,6 +36,7 @@ lint: .venv/installed-dev
 	snakemake --lint
 
 bench: .venv/installed-dev
+	python benchmarks/finetune.py
 	python benchmarks/fusion.py
 	python benchmarks/media.py
 	python benchmarks/workflow.py

@@ -48,7 +48,7 @@ def embed(state: State, clips: torch.Tensor) -> torch.Tensor:
     cut = clips.reshape(batch, channels, frames // tubelet, tubelet, height // patch, patch, across // patch, patch)
     vectors = cut.permute(0, 2, 4, 6, 1, 3, 5, 7).reshape(batch, -1, channels * tubelet * patch * patch)
     tokens = vectors @ weight.reshape(width, -1).T + state["patch_embed.proj.bias"]
-    return tokens + positions(tokens.shape[1], width)
+    return tokens + positions(tokens.shape[1], width).to(tokens)
 
 
 @cache
@@ -77,7 +77,7 @@ def mix(block: State, tokens: torch.Tensor, top_k: int, noisy: bool) -> tuple[to
     scores = linear(block, "moe_layer.router.topkroute_linear", tokens)
     if noisy:
         scale = functional.softplus(linear(block, "moe_layer.router.noise_linear", tokens))
-        scores = scores + torch.randn(scores.flatten(0, 1).shape, dtype=scores.dtype).reshape(scores.shape) * scale
+        scores = scores + torch.randn(scores.flatten(0, 1).shape, dtype=scores.dtype, device=scores.device).reshape(scores.shape) * scale
     experts = scores.shape[-1]
     lowest = scores.topk(top_k, dim=-1).values[..., -1:]
     gates = scores.masked_fill(scores < lowest, -math.inf).softmax(dim=-1)

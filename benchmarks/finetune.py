@@ -1,0 +1,237 @@
+"""Fine-tuning at real size, with random weights: python benchmarks/finetune.py [--device cpu|cuda] [--threads N] [--batch N] [--steps N]"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import (
+    TimesformerConfig,
+    TimesformerForVideoClassification,
+    VideoMAEConfig,
+    VideoMAEForVideoClassification,
+    Wav2Vec2Config,
+    Wav2Vec2ForSequenceClassification,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
+
+from plain_s4d import plain_s4d  # noqa: E402
+
+from blemore.finetune.s4d import S4D, freeze  # noqa: E402
+
+CLASSES, AUDIO_HZ = 6, 16000
+TRAINED_S, EVALUATED_S = 3.0, 5.5  # of sound
+TARGETS = {"cpu": 2, "cuda": 4}
+# BLEMORE, five folds: one of five parts of the training clips is scored, one stops the training; in the end all clips are predicted.
+FOLDS, TRAIN_CLIPS, STOP_CLIPS, ALL_CLIPS = 5, 1474, 491, 3050
+FACES, VIEWS_OF_FACES = (3, 16, 160, 160), (4, 3, 16, 160, 160)
+CORES = 16
+GPU_TFLOPS = 50  # assumed where no GPU is there to measure: what an A100 or H100 easily sustains in bfloat16
+
+Step = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor | float]]
+
+
+class Case(NamedTuple):
+    """A model as it is trained and evaluated."""
+
+    name: str
+    parameters: list[torch.Tensor]
+    train: Step  # -> logits and auxiliary loss
+    predict: Callable[[torch.Tensor], torch.Tensor]
+    trained: tuple[int, ...]  # shape of a clip in training
+    evaluated: tuple[int, ...]  # and of all its views that are averaged
+    epochs: int
+
+
+class Speed(NamedTuple):
+    """What one clip costs."""
+
+    name: str
+    epochs: int
+    train_s: float
+    evaluate_s: float  # all its views
+    train_tflop: float
+    evaluate_tflop: float
+    memory_gib: float  # of the GPU, at the batch
+
+
+def plain(device: str) -> Case:
+    """Every expert on every token, gradients everywhere."""
+    state = {name: parameter.detach().to(device).requires_grad_() for name, parameter in S4D().named_parameters()}
+
+    def train(clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return plain_s4d(state, clips, noisy=True)
+
+    return Case("s4d, plain", list(state.values()), train, lambda clips: plain_s4d(state, clips).logits, FACES, VIEWS_OF_FACES, 100)
+
+
+def ours(device: str, frozen_blocks: int = 6, train_dense: bool = False) -> Case:
+    """The encoder of the workflow."""
+    model = S4D().to(device)
+    freeze(model, frozen_blocks, train_dense)
+
+    def train(clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return model.train()(clips), model.auxiliary_loss()
+
+    name = "s4d, all trained" if train_dense else "s4d"
+    return Case(name, _trained(model), train, lambda clips: model.eval()(clips), FACES, VIEWS_OF_FACES, 100)
+
+
+def hugging_face(name: str, model: nn.Module, trained: tuple[int, ...], evaluated: tuple[int, ...]) -> Case:
+    """A model of transformers, everything trained."""
+    return Case(name, _trained(model), lambda clips: (model.train()(clips).logits, 0.0), lambda clips: model.eval()(clips).logits, trained, evaluated, 30)
+
+
+def _trained(model: nn.Module) -> list[torch.Tensor]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def others(device: str) -> Iterator[Case]:
+    """The other three encoders, one after another so that each has the memory to itself."""
+    videomae = VideoMAEForVideoClassification(VideoMAEConfig(num_labels=CLASSES)).to(device)
+    yield hugging_face("videomae", videomae, (16, 3, 224, 224), (1, 16, 3, 224, 224))
+    timesformer = TimesformerForVideoClassification(TimesformerConfig(num_labels=CLASSES)).to(device)
+    yield hugging_face("timesformer", timesformer, (8, 3, 224, 224), (1, 8, 3, 224, 224))
+    wav2vec2 = Wav2Vec2ForSequenceClassification(Wav2Vec2Config(num_labels=CLASSES, layerdrop=0.0)).to(device)
+    yield hugging_face("wav2vec2_finetuned", wav2vec2, (int(TRAINED_S * AUDIO_HZ),), (1, int(EVALUATED_S * AUDIO_HZ)))
+
+
+def measure(case: Case, device: str, batch: int, steps: int, half: bool = False) -> Speed:
+    """Seconds and operations per clip of a training step (forward, backward, AdamW) and of an evaluation, after one of each to warm up."""
+    torch.manual_seed(0)
+    clips, views = torch.randn(batch, *case.trained, device=device), torch.randn(case.evaluated, device=device)
+    target = torch.rand(batch, CLASSES, device=device).softmax(1)
+    optimizer = torch.optim.AdamW(case.parameters, lr=1e-5, fused=True)
+
+    def train() -> None:
+        with torch.autocast(device, torch.bfloat16, enabled=half):
+            logits, auxiliary = case.train(clips)
+        loss = functional.kl_div(logits.float().log_softmax(1), target, reduction="batchmean") + 1e-3 * auxiliary
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    @torch.inference_mode()
+    def evaluate() -> None:
+        with torch.autocast(device, torch.bfloat16, enabled=half):
+            case.predict(views)
+
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    train_flop, evaluate_flop = operations(train), operations(evaluate)
+    train_s = seconds(train, device, steps) / batch
+    memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else 0.0
+    speed = Speed(case.name, case.epochs, train_s, seconds(evaluate, device, steps), train_flop / batch / 1e12, evaluate_flop / 1e12, memory)
+    report(case.name + (", bfloat16" if half else ""), speed, device)
+    return speed
+
+
+def operations(run: Callable[[], None]) -> int:
+    """Floating-point operations of matrix products, convolutions and attention; also warms up."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+def seconds(run: Callable[[], None], device: str, steps: int) -> float:
+    """Median time of a run."""
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    times = []
+    for _ in range(steps):
+        wait()
+        started = time.perf_counter()
+        run()
+        wait()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def report(name: str, speed: Speed, device: str) -> None:
+    """One line for a person."""
+    memory = f", {speed.memory_gib:.1f} GiB of the GPU" if device == "cuda" else ""
+    print(
+        f"{name}: {speed.train_s:.3f} s and {speed.train_tflop:.2f} TFLOP per trained clip, {speed.evaluate_s:.3f} s and {speed.evaluate_tflop:.2f} TFLOP "
+        f"per evaluated clip ({1 / speed.evaluate_s:.2f} clips/s, {ALL_CLIPS} clips in {ALL_CLIPS * speed.evaluate_s / 3600:.2f} h){memory}",
+        flush=True,
+    )
+
+
+def compare(device: str, batch: int, steps: int) -> Speed:
+    """S4D against the plain implementation; returns how fast ours is with what training uses by default on the device."""
+    peer = measure(plain(device), device, batch, steps)
+    measure(ours(device, frozen_blocks=0, train_dense=True), device, batch, steps)
+    exact = measure(ours(device), device, batch, steps)
+    half = measure(ours(device), device, batch, steps, half=True)
+    for name, speed in (("float32", exact), ("bfloat16", half)):
+        step, clip = peer.train_s / speed.train_s, peer.evaluate_s / speed.evaluate_s
+        print(f"s4d in {name} against plain in float32: {step:.2f}x per training step, {clip:.2f}x per evaluated clip")
+    print(f"at least {TARGETS[device]}x per training step is asked for, on {device} in {'float32' if device == 'cpu' else 'bfloat16'}")
+    return exact if device == "cpu" else half
+
+
+class Fold(NamedTuple):
+    """What one fold of an encoder takes, in hours: all epochs, each with a look at the clips that stop the training, and all clips in the end."""
+
+    measured: float  # on the device with the threads that were given
+    counted: float  # on a GPU by the number of operations
+
+
+def fold_of(speed: Speed) -> Fold:
+    """Sums up what was measured and counted for one clip."""
+    pairs = (speed.train_s, speed.evaluate_s), (speed.train_tflop / GPU_TFLOPS, speed.evaluate_tflop / GPU_TFLOPS)
+    return Fold(*((speed.epochs * (TRAIN_CLIPS * train + STOP_CLIPS * evaluate) + ALL_CLIPS * evaluate) / 3600 for train, evaluate in pairs))
+
+
+def side_by_side(jobs: Sequence[float], places: int) -> float:
+    """Hours until all jobs are done, the longest begun first, `places` at a time."""
+    until = [0.0] * places
+    for job in sorted(jobs, reverse=True):
+        until[until.index(min(until))] += job
+    return max(until)
+
+
+def columns(folds: Sequence[Fold], device: str, threads: int) -> str:
+    """Hours on one GPU and on 16 cores of five folds of each: measured, or in brackets, counted."""
+    measured, counted = ([hours for hours in kind for _ in range(FOLDS)] for kind in zip(*folds))
+    if device == "cuda":
+        return f"{sum(measured):.1f} | not measured"
+    return f"({sum(counted):.1f}) | {side_by_side(measured, CORES // threads):.0f}"
+
+
+def main() -> None:
+    """Measures what is asked for and prints it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", choices=TARGETS, default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU; a job of the workflow has one")
+    parser.add_argument("--batch", type=int, help="16 on a GPU, 2 on a CPU")
+    parser.add_argument("--steps", type=int, default=3)
+    chosen = parser.parse_args()
+    device, batch = chosen.device, chosen.batch or (16 if chosen.device == "cuda" else 2)
+    torch.set_num_threads(chosen.threads)
+    where = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.backends.cpu.get_cpu_capability()}"
+    print(f"{where}, {chosen.threads} threads, batches of {batch}, median of {chosen.steps}, torch {torch.__version__}")
+    speeds = [compare(device, batch, chosen.steps)]
+    for case in others(device):
+        speeds.append(measure(case, device, batch, chosen.steps, half=device == "cuda"))
+    print(f"\n| encoder | epochs | s per trained clip | s per evaluated clip | hours on one GPU | hours on {CORES} cores |\n|" + " --- |" * 6)
+    for speed in speeds:
+        print(f"| {speed.name} | {speed.epochs} | {speed.train_s:.2f} | {speed.evaluate_s:.2f} | {columns([fold_of(speed)], device, chosen.threads)} |")
+    print(f"| all | | | | {columns([fold_of(speed) for speed in speeds], device, chosen.threads)} |")
+    print(
+        f"{FOLDS} folds of {TRAIN_CLIPS} training clips, {STOP_CLIPS} looked at after each epoch, {ALL_CLIPS} predicted in the end; reading clips is not in it"
+    )
+    if device == "cpu":
+        print(f"in brackets: not measured, but counted operations at {GPU_TFLOPS} TFLOP/s; folds run side by side, each with the threads above")
+
+
+if __name__ == "__main__":
+    main()
