@@ -120,7 +120,7 @@ def measure(case: Case, device: str, batch: int, steps: int, half: bool = False)
         loss.backward()
         optimizer.step()
 
-    @torch.inference_mode()
+    @torch.no_grad()  # in inference mode, operations of convolutions with normalised weights cannot be counted
     def evaluate() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=half):
             case.predict(views)
@@ -143,16 +143,21 @@ def operations(run: Callable[[], None]) -> int:
 
 
 def seconds(run: Callable[[], None], device: str, steps: int) -> float:
-    """Median time of a run."""
+    """Median time of a run; on the CPU its own time, so that other work on the machine is not in it."""
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     times = []
     for _ in range(steps):
         wait()
-        started = time.perf_counter()
+        started = clock_s(device)
         run()
         wait()
-        times.append(time.perf_counter() - started)
+        times.append(clock_s(device) - started)
     return statistics.median(times)
+
+
+def clock_s(device: str) -> float:
+    """Seconds that pass, on the CPU those of this process for each of its threads."""
+    return time.perf_counter() if device == "cuda" else time.process_time() / torch.get_num_threads()
 
 
 def report(name: str, speed: Speed, device: str) -> None:
