@@ -1,10 +1,26 @@
 """Tiny random checkpoints of the real architectures, in the layout of the real ones, by kind of encoder."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
 SIDE = 32
+SEEING = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": SIDE, "patch_size": 8}
+CROPPED = {"size": {"shortest_edge": SIDE}, "crop_size": {"height": SIDE, "width": SIDE}}
+S4D_SIZES = {  # as features.s4d.sizes must have them
+    "image_size": SIDE,
+    "patch": 8,
+    "tubelet": 2,
+    "width": 32,
+    "depth": 2,
+    "heads": 2,
+    "mlp_ratio": 2,
+    "experts": 4,
+    "top_k": 2,
+    "bottleneck": 16,
+    "first_moe_block": 1,
+}
 
 
 def write_tiny(kind: str, folder: Path, seed: int) -> None:
@@ -77,6 +93,36 @@ def _videoswin(folder: Path) -> None:
     torch.save(model.state_dict(), folder / "swin3d_tiny.pth")
 
 
+def _videomae(folder: Path) -> None:
+    from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
+
+    VideoMAEForVideoClassification(VideoMAEConfig(**SEEING, num_frames=16, tubelet_size=2, num_labels=4)).save_pretrained(folder)
+    VideoMAEImageProcessor(**CROPPED).save_pretrained(folder)
+
+
+def _timesformer(folder: Path) -> None:
+    from transformers import TimesformerConfig, TimesformerForVideoClassification, VideoMAEImageProcessor
+
+    TimesformerForVideoClassification(TimesformerConfig(**SEEING, num_frames=8, num_labels=4)).save_pretrained(folder)
+    VideoMAEImageProcessor(**CROPPED, image_mean=[0.45] * 3, image_std=[0.225] * 3).save_pretrained(folder)
+
+
+def _wav2vec2_finetuned(folder: Path) -> None:
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+    layers = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    positions = {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
+    Wav2Vec2Model(Wav2Vec2Config(**layers, **positions, conv_dim=(32,) * 7)).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+
+
+def _s4d(folder: Path) -> None:
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+    from blemore.finetune.s4d import write_random_checkpoint
+
+    write_random_checkpoint(folder / "s4d_tiny.pt", 1, frames=8, **S4D_SIZES)
+
+
 TINY: dict[str, Callable[[Path], None]] = {
     "clip": _clip,
     "dinov2": _dinov2,
@@ -85,4 +131,8 @@ TINY: dict[str, Callable[[Path], None]] = {
     "xclip": _xclip,
     "pe_av": _pe_av,
     "videoswin": _videoswin,
+    "videomae": _videomae,
+    "timesformer": _timesformer,
+    "wav2vec2_finetuned": _wav2vec2_finetuned,
+    "s4d": _s4d,
 }

@@ -78,6 +78,7 @@ wildcard_constraints:
     ensemble="[^/]+",
     fold="[^/]+",
     head="|".join(config["classify"]["heads"]),
+    model="fold[^/]+|retrained",
     shard="[^/]+",
 
 
@@ -187,7 +188,13 @@ def local_weights(wildcards):
     return weights.local_sizes(
         config["features"][wildcards.encoder]["model"],
         f"results/weights/{wildcards.encoder}.json",
+        single_file(wildcards),
     )
+
+
+def single_file(wildcards):
+    """The file that a checkpoint is, where it is one among others in its folder."""
+    return config["features"][wildcards.encoder].get("file")
 
 
 def frame_store(pattern):

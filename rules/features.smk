@@ -1,8 +1,13 @@
-from blemore.features.kinds import IMAGE, SPEECH, VIDEO
+from blemore.features.kinds import FINE_TUNED, IMAGE, SPEECH, VIDEO
 
-FETCHED = (*SPEECH, *IMAGE, *VIDEO, "videoswin")  # kinds whose weights come from a hub
+NETWORKS = (
+    *SPEECH,
+    *IMAGE,
+    *VIDEO,
+    "videoswin",
+)  # kinds that extract by weights from a hub
 EXTRACTED = (
-    *FETCHED,
+    *NETWORKS,
     "prosody",
     "gemini",
     "external",
@@ -17,7 +22,7 @@ rule fetch_weights:
     benchmark:
         "results/benchmarks/fetch_weights/{encoder}.tsv"
     wildcard_constraints:
-        encoder=of_kind(*FETCHED),
+        encoder=of_kind(*NETWORKS, *FINE_TUNED),
     # Where Snakemake runs there is a network, which the nodes of a cluster may lack.
     localrule: True
     conda:
@@ -29,6 +34,7 @@ rule fetch_weights:
     params:
         cfg=settings("features.{encoder}", "model", "revision"),
         code=fingerprint("fetch_weights.py", env="torch"),
+        file=single_file,
         files=local_weights,
         runtime=runtime("weights"),
         hub_offline=hub_offline,

@@ -37,7 +37,7 @@ def test_every_layer_and_range_is_what_an_extraction_of_its_own_gives(tmp_path):
     curve = run_script("embed_layers", settings, shard, tmp_path / "curve", described=describe(folder), curve={"ranges": RANGES})
     assert curve.embedding.shape == (len(CLIPS), len(LAYERS), 7 * 32)
     assert xr.open_zarr(tmp_path / "curve/x.zarr").attrs["layers"] == LAYERS
-    assert xr.open_zarr(tmp_path / "curve/x.zarr")["embedding"].dims == ("clip", "layer", "feature")
+    assert xr.open_zarr(tmp_path / "curve/x.zarr")["embedding"].dims == ("clip", "layers", "feature")
     for name, layers in (("2", [2, 2]), ("0-1", [0, 1]), ("1-3", [1, 3])):
         alone = run_script("embed_wav2vec2", settings | {"layers": layers}, shard, tmp_path / name, described=describe(folder))
         assert curve.embedding[:, LAYERS.index(name)] == pytest.approx(alone.embedding, abs=1e-5, nan_ok=True)
@@ -57,7 +57,7 @@ def shards(classified, tmp_path):  # noqa: F811
         embedding[features.status[rows] != OK] = np.nan
         stores.append(str(tmp_path / f"shard{number}.zarr"))
         part = Features(embedding, *(column[rows] for column in features[1:]))
-        write_features(stores[-1], part, {"layers": LAYERS}, ("clip", "layer", "feature"))
+        write_features(stores[-1], part, {"layers": LAYERS}, ("clip", "layers", "feature"))
     return stores
 
 

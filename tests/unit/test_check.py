@@ -11,7 +11,9 @@ from blemore.configuration import CONCATENATION, kind_schemas
 from blemore.data.catalogue import Catalogue
 from blemore.features.api_requests import describe_request, reply_path
 from blemore.features.check import COSTS, HEAD_S, MEDIA_OF_KIND, estimate_report, report, table
+from blemore.features.kinds import FINE_TUNED
 from blemore.features.readiness import KINDS, Readiness, readiness, select_encoders
+from blemore.finetune.hours import hours_of_one_core
 from blemore.job import BadInput
 from blemore.problems import load_schema
 from blemore.settings import sha256
@@ -28,12 +30,13 @@ def workplace(tmp_path, monkeypatch):
 
 @pytest.fixture
 def config(repository):
-    """The default configuration on six train clips and one test clip, one of each with video."""
+    """The default configuration without what is fine-tuned, on six train clips and one test clip, one of each with video."""
     touch(Path("data/part_01/A102_neu_sit2_ver1.mov"))
     touch(Path("data/test_videos/test_0001.mov"))
     Path("data/train_metadata.csv").write_text(SMALL)
     config = yaml.safe_load((repository / "config.yaml").read_text())
-    return {**config, "data": {**config["data"], **data_block(Path("data"))}}
+    encoders = [name for name in config["encoders"] if config["features"][name]["kind"] not in FINE_TUNED]
+    return {**config, "encoders": encoders, "data": {**config["data"], **data_block(Path("data"))}}
 
 
 def store(manifest: Path) -> None:
@@ -394,3 +397,31 @@ def test_what_is_wrong_with_the_sheet_is_said_with_all_else(config):
     said = report(config)
     assert said.startswith("encoder")
     assert "joy" in said.splitlines()[-1]
+
+
+def test_a_checkpoint_that_is_one_file_is_named_with_it(config):
+    assert state(config, "s4d")[1:3] == (
+        "weights missing",
+        "cyinen/S4D, 0.4 GB (features.s4d.model, file vit_base_voxceleb2+affectnet_100.pt): "
+        "fetched by `snakemake weights`, or by the run itself where the hub can be reached; or name a local folder",
+    )
+    touch(Path("local/other.pt"))
+    config["features"]["s4d"]["model"] = "local"
+    assert state(config, "s4d")[1:3] == ("folder incomplete", "features.s4d.model names local, which holds no vit_base_voxceleb2+affectnet_100.pt")
+    touch(Path("local/vit_base_voxceleb2+affectnet_100.pt"))
+    assert state(config, "s4d")[1] == "ready"
+
+
+def test_a_fine_tuned_encoder_is_stored_when_every_fold_is(config):
+    for fold in (0, 1):
+        store(Path(f"results/probabilities/videomae/own/fold{fold}.json"))
+    assert state(config, "videomae").state == "weights missing"
+    store(Path("results/probabilities/videomae/own/fold2.json"))
+    assert state(config, "videomae").state == "ready (stored)"
+
+
+def test_fine_tuning_on_a_cpu_is_warned_of_with_its_hours(config):
+    """Of 3 folds one teaches and one stops: 7 clips, 4 views: 3 x 7 x (100 x (3.1 + 4 x 2) / 3 + 4 x 2) s."""
+    config["encoders"] = ["s4d"]
+    assert hours_of_one_core(config["features"]["s4d"], 7, 3) == pytest.approx(3 * 7 * (100 * (3.1 + 8) / 3 + 8) / 3600)
+    assert "\nfine-tuning s4d 2 hours of one core: use a GPU, or leave them out as presets/no_gpu.yaml does\nexpected " in report(config)

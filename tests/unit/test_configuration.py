@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from blemore.configuration import RULES, TARGETS, active_ensembles, kind_schemas, left_out, parts_of, validate
+from blemore.features.kinds import FINE_TUNED
 from blemore.job import BadInput
 from blemore.problems import load_schema
 from blemore.settings import pick
@@ -137,7 +138,7 @@ def test_every_kind_is_used_by_the_default(default):
             "features.own",
             {},
             "features.own.kind is null; known are clip, dinov2, dinov3, "
-            "external, gemini, hubert, pe_av, prosody, provided, siglip2, videoswin, wav2vec2, wavlm, xclip.",
+            "external, gemini, hubert, pe_av, prosody, provided, s4d, siglip2, timesformer, videomae, videoswin, wav2vec2, wav2vec2_finetuned, wavlm, xclip.",
         ),
         ("features.own", None, "features.own is null; it must be a block."),
         ("classify.heads.mlp_512.kind", "svm", "classify.heads.mlp_512.kind is 'svm'; known are logistic, mlp."),
@@ -166,6 +167,18 @@ def test_every_kind_is_used_by_the_default(default):
             "fusion.ensembles.two names the head mlp_51, which is not in classify.heads: did you mean mlp_512 or mlp_1024?",
         ),
         ("fusion.ensembles.two", ["hubert", "hubert/mlp_1024"], "fusion.ensembles.two names a member twice; name each once."),
+        (
+            "fusion.ensembles.two",
+            ["hubert", "s4d/mlp_512"],
+            "fusion.ensembles.two names the head mlp_512 of s4d, which yields probabilities itself; write s4d alone.",
+        ),
+        ("features.videomae.training.epochs", None, "features.videomae.training.epochs is null; only a recipe sets it, so give a value."),
+        ("features.s4d.views", {"segments": 1, "crops": 3, "spatial": "mirrored"}, "features.s4d.views.crops is 3; with mirrored it must be 1 or 2."),
+        (
+            "features.s4d.augment.randaugment",
+            "strong",
+            "features.s4d.augment.randaugment is 'strong'; it must be text that matches ^(|m\\d+-n\\d+(-mstd\\d+(\\.\\d+)?)?)$, or null.",
+        ),
         ("fusion.ensembles.two", "every", "fusion.ensembles.two is 'every'; it must be all, or a list of at least 1 (each text)."),
         ("fusion.ensembles.hubert", ["hicmae"], "fusion.ensembles.hubert has the name of an encoder, which is scored alone under it; rename the ensemble."),
         ("fusion.ensembles.Two", ["hubert"], "fusion.ensembles.Two is no name; use small letters, digits and '_', the first a letter."),
@@ -248,9 +261,10 @@ def test_an_ensemble_with_a_member_that_does_not_take_part_is_left_out(config):
 
 
 def test_the_default_ensembles(default):
+    heads = {name: "own" if default["features"][name]["kind"] in FINE_TUNED else "mlp_1024" for name in default["encoders"]}
     assert active_ensembles(default, default["encoders"]) == {
-        **{name: [(name, "mlp_1024")] for name in default["encoders"]},
-        "all": [(name, "mlp_1024") for name in default["encoders"]],
+        **{name: [(name, heads[name])] for name in default["encoders"]},
+        "all": [(name, heads[name]) for name in default["encoders"]],
         "wav2vec2_mlp_512": [("wav2vec2", "mlp_512")],
     }
 
@@ -298,6 +312,7 @@ def test_rules_are_named_after_their_scripts(repository):
 
 
 def test_what_is_left_out_is_said(config):
+    config["encoders"] = [name for name in config["encoders"] if config["features"][name]["kind"] not in FINE_TUNED]
     encoders = ["prosody", "hicmae"]
     assert left_out(config, encoders, active_ensembles(config, encoders)) == (
         "Left out: encoders wav2vec2, wavlm, hubert, imagebind, videomaev2, openface3 (`snakemake check` says why); "
@@ -314,3 +329,9 @@ def test_an_encoder_that_yields_probabilities_itself_has_the_head_own(config):
         "hubert": [("hubert", "mlp_1024")],
         "two": [("faces", "own"), ("hubert", "logistic")],
     }
+
+
+def test_no_two_blocks_are_one_object(default):
+    """Snakemake lays an overlay over blocks in place: a block that two encoders share would change for both."""
+    blocks = [value for encoder in default["features"].values() for value in encoder.values() if isinstance(value, dict)]
+    assert len({id(block) for block in blocks}) == len(blocks)

@@ -30,7 +30,7 @@ def main(snakemake) -> None:
     embed = statistics_of_layers(states, list(named.values()), cfg["segments"])
     features = collect(audio_clips(audio), embed, (len(named), STATISTICS * states.width), params.actors)
     attributes = provenance(params, {"audio": audio}, ("numpy", "torch", "transformers"), weights=weights, layers=list(named))
-    write_features(snakemake.output.store, features, attributes, ("clip", "layer", "feature"))
+    write_features(snakemake.output.store, features, attributes, ("clip", "layers", "feature"))
 
 
 def statistics_of_layers(states: HiddenLayers, ranges: Sequence[Range], segments: int) -> Callable[[NDArray], tuple[NDArray[np.float32], int]]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def main(snakemake) -> None:
     os.environ["HF_HUB_OFFLINE"] = snakemake.params.hub_offline
     cfg = snakemake.params.cfg
-    folder = fetch(cfg["model"], cfg["revision"], snakemake.params.runtime["weights"])
-    write_json(snakemake.output.description, describe(folder))
+    folder = fetch(cfg["model"], cfg["revision"], snakemake.params.runtime["weights"], snakemake.params.file)
+    write_json(snakemake.output.description, describe(folder, snakemake.params.file))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 from blemore.features import programs
 from blemore.features.api_requests import MOST_FRAMES
-from blemore.features.kinds import OWN, OWN_HEAD, SPEECH
+from blemore.features.kinds import FINE_TUNED, OWN, OWN_HEAD, SPEECH
 from blemore.features.ranges import highest, layer_ranges, range_name
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
 from blemore.settings import SCRIPTS
@@ -34,6 +34,7 @@ RULES = {script.stem for script in SCRIPTS.glob("*.py")}
 CONCATENATION = "concatenation"
 KINDS = (("features", "encoder"), ("classify.heads", "head"))
 SPEECH_HZ = 16000
+MAY_BE_NONE = ("ema", "clip_grad", "patience")
 
 
 def validate(config: Mapping[str, Any]) -> None:
@@ -184,10 +185,12 @@ def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"features.{name}.f0_min_hz is {encoder['f0_min_hz']}; it must be below f0_max_hz, {encoder['f0_max_hz']}."
         if encoder["kind"] == "external":
             yield from programs.problems(name, encoder)
+        if encoder["kind"] in FINE_TUNED:
+            yield from _fine_tuning_problems(name, encoder)
         if encoder["kind"] == "gemini":
             yield from _gemini_problems(name, encoder, config["media"]["clips"])
     rate_hz = config["media"]["audio"]["sample_rate_hz"]
-    takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") in SPEECH]
+    takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") in (*SPEECH, "wav2vec2_finetuned")]
     if takes_audio and rate_hz != SPEECH_HZ:
         yield f"media.audio.sample_rate_hz is {rate_hz}, but {takes_audio[0]} in encoders needs {SPEECH_HZ}."
 
@@ -204,6 +207,16 @@ def _concatenation_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 yield f"concatenations.{name} names {part}, which is not in features: {did_you_mean(part, features)}"
             elif yields_probabilities(config, part):
                 yield f"concatenations.{name} names {part}, which yields probabilities itself; only features can be joined."
+
+
+def _fine_tuning_problems(name: str, encoder: Mapping[str, Any]) -> Iterator[str]:
+    blocks = [block for block in ("training", "augment", "mixing") if block in encoder and "recipe" not in encoder]
+    for block in blocks:
+        missing = [setting for setting, value in encoder[block].items() if value is None and setting not in MAY_BE_NONE]
+        yield from (f"features.{name}.{block}.{setting} is null; only a recipe sets it, so give a value." for setting in missing)
+    views = encoder.get("views")
+    if views and views["spatial"] == "mirrored" and views["crops"] > 2:
+        yield f"features.{name}.views.crops is {views['crops']}; with mirrored it must be 1 or 2."
 
 
 def _gemini_problems(name: str, encoder: Mapping[str, Any], cut: Mapping[str, Any]) -> Iterator[str]:

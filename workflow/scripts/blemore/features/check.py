@@ -8,8 +8,9 @@ from blemore.configuration import CONCATENATION, active_ensembles, encoders_of, 
 from blemore.data.catalogue import Catalogue, existing_sheets, missing_videos_paragraph
 from blemore.data.validation import validate
 from blemore.features.api_requests import Estimate, estimate, unanswered, what_leaves
-from blemore.features.kinds import IMAGE, OWN_HEAD, SPEECH, VIDEO
+from blemore.features.kinds import FINE_TUNED, IMAGE, OWN_HEAD, SPEECH, VIDEO
 from blemore.features.readiness import STORED, Readiness, manifest_of, readiness
+from blemore.finetune.hours import hours_of_one_core
 from blemore.job import BadInput
 
 
@@ -36,12 +37,16 @@ COSTS = {
     "provided": Cost(0.01, 0.04),
     "external": Cost(5.0, 0.04),  # a guess: it is not ours
     CONCATENATION: Cost(0.001, 0.06),
+    **dict.fromkeys(FINE_TUNED, Cost(0.0, 0.001)),  # their time depends on their settings
 }
 HEAD_S = 0.7 * 150  # training of one head on one fold until 80 epochs bring nothing better
 MEDIA_OF_KIND = {
     **dict.fromkeys((*IMAGE, "videoswin"), ()),  # depends on their frames
     **dict.fromkeys((*SPEECH, "prosody"), ("extract_audio",)),
     **dict.fromkeys((*VIDEO, "gemini"), ("cut_clips",)),
+    "s4d": ("track_faces", "crop_faces"),
+    **dict.fromkeys(("videomae", "timesformer"), ("track_faces", "sample_body_frames")),
+    "wav2vec2_finetuned": ("extract_audio",),
     "provided": (),
     "external": (),  # depends on its inputs
     CONCATENATION: (),
@@ -142,7 +147,11 @@ def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mappi
     costs = [COSTS[stage] for stage in (*_media(computed), *(encoder["kind"] for encoder in computed))]
     members = {pair for pairs in active_ensembles(config, [one.encoder for one in takes_part]).values() for pair in pairs}
     heads = sum(head != OWN_HEAD for _, head in members) * len(catalogue.folds) * len(config["classify"]["seeds"])
-    hours = (clips * sum(cost.seconds for cost in costs) + HEAD_S * heads) / 3600
+    tuned = [(encoder["kind"], hours_of_one_core(encoder, clips, len(catalogue.folds))) for encoder in computed if encoder["kind"] in FINE_TUNED]
+    hours = (clips * sum(cost.seconds for cost in costs) + HEAD_S * heads) / 3600 + sum(of_kind for _, of_kind in tuned)
+    if tuned:
+        each = ", ".join(f"{kind} {of_kind:.0f}" for kind, of_kind in tuned)
+        yield f"fine-tuning {each} hours of one core: use a GPU, or leave them out as presets/no_gpu.yaml does"
     dollars = sum(estimate(clips, config["media"]["clips"], encoder).dollars for encoder in computed if encoder["kind"] == "gemini")
     gigabytes = clips * sum(cost.megabytes for cost in costs) / 1000
     yield f"expected    {gigabytes:.1f} GB, {hours:.1f} hours of one core ({heads} heads included), {math.ceil(dollars)} dollars; rough, for clips of 4 s"

@@ -7,6 +7,6 @@ OWN_HEAD = "own"  # what stands for the head of these
 IMAGE = ("clip", "dinov2", "dinov3", "siglip2")  # one vector per picture
 VIDEO = ("xclip", "pe_av")  # one vector of a short clip, in the place of a paid one
 PREPROCESSING = {  # files that a checkpoint must bring
-    **dict.fromkeys((*IMAGE, "xclip"), ("preprocessor_config.json",)),
+    **dict.fromkeys((*IMAGE, "xclip", "videomae", "timesformer"), ("preprocessor_config.json",)),
     "pe_av": ("preprocessor_config.json", "video_preprocessor_config.json"),
 }

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from blemore.configuration import CONCATENATION, encoders_of
 from blemore.data.catalogue import Catalogue
 from blemore.features.api_requests import api_key, what_leaves
-from blemore.features.kinds import IMAGE, OWN, OWN_HEAD, PREPROCESSING, SPEECH, VIDEO
+from blemore.features.kinds import FINE_TUNED, IMAGE, OWN, OWN_HEAD, PREPROCESSING, SPEECH, VIDEO
 from blemore.features.programs import lacking
 from blemore.features.provided_files import provided_files
 from blemore.features.weights import folder_of, is_fetched, is_name
@@ -32,6 +32,9 @@ SIZE_GB = {  # four bytes for each parameter
     "facebook/dinov3-vitb16-pretrain-lvd1689m": 0.3,
     "google/siglip2-base-patch16-224": 1.5,
     "microsoft/xclip-base-patch32": 0.8,
+    "cyinen/S4D": 0.4,
+    "MCG-NJU/videomae-base-finetuned-kinetics": 0.3,
+    "facebook/timesformer-base-finetuned-k600": 0.5,
     "swin3d_t": 0.1,
     "swin3d_s": 0.2,
     "swin3d_b": 0.4,
@@ -106,11 +109,13 @@ def _weights(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) 
     if "layers" in encoder and (folder / "config.json").is_file() and (lacking := _lacking_layers(name, encoder["layers"][1], folder)):
         return LAYERS_MISSING, lacking, clips
     if Path(model).exists():
-        lacking = _lacking(encoder["kind"], folder)
+        lacking = _lacking(encoder["kind"], folder, encoder.get("file"))
         return (FOLDER_INCOMPLETE, f"{setting} names {model}, which holds no {lacking}", clips) if lacking else (READY, f"{model}", clips)
     if not is_name(model):
         return FOLDER_MISSING, f"{setting} names {model}, which is neither a folder nor a name on the hub", clips
-    return (READY, str(folder), clips) if is_fetched(folder) else (*_absent(model, setting), clips)
+    if "file" in encoder:
+        setting = f"{setting}, file {encoder['file']}"
+    return (READY, str(folder), clips) if is_fetched(folder, encoder.get("file")) else (*_absent(model, setting), clips)
 
 
 def _absent(model: str, setting: str) -> tuple[str, str]:
@@ -135,7 +140,9 @@ def _lacking_layers(name: str, last: int, folder: Path) -> str:
     return f"features.{name}.layers asks for {last} of the {layers} layers of {folder}" if last > layers else ""
 
 
-def _lacking(kind: str, folder: Path) -> str:
+def _lacking(kind: str, folder: Path, file: str | None) -> str:
+    if file:
+        return "" if (folder / file).is_file() else file
     if kind == "videoswin":
         return "" if folder.is_file() or len(list(folder.glob("*.pth"))) == 1 else "single .pth file"
     absent = [name for name in ("config.json", *PREPROCESSING.get(kind, ())) if not (folder / name).is_file()]
@@ -215,7 +222,7 @@ def _with_video(catalogue: Catalogue | None) -> int | None:
 
 
 KINDS: dict[str, Callable[[str, Mapping[str, Any], Catalogue | None], tuple[str, str, int | None]]] = {
-    **dict.fromkeys((*SPEECH, *IMAGE, *VIDEO, "videoswin"), _weights),
+    **dict.fromkeys((*SPEECH, *IMAGE, *VIDEO, "videoswin", *FINE_TUNED), _weights),
     "prosody": _prosody,
     "provided": _provided,
     "gemini": _gemini,

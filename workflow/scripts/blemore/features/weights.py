@@ -27,59 +27,71 @@ def folder_of(model: str, revision: str, weights: str | Path) -> Path:
     return Path(model) if Path(model).exists() else Path(weights) / f"{model.replace('/', '--')}--{revision}"
 
 
-def describe(folder: Path) -> dict[str, dict[str, Any]]:
-    """SHA-256 and size in bytes of each file that a model is loaded from, by name."""
-    return {"sha256": {path.name: sha256(path) for path in _model_files(folder)}, "bytes": _sizes(folder)}
+def describe(folder: Path, file: str | None = None) -> dict[str, dict[str, Any]]:
+    """SHA-256 and size in bytes of each file that a model is loaded from, by name.
+
+    Args:
+        file: the only one, of a checkpoint that is a single file among others.
+    """
+    return {"sha256": {path.name: sha256(path) for path in _model_files(folder, file)}, "bytes": _sizes(folder, file)}
 
 
-def local_sizes(model: str, description: str | Path) -> dict[str, int]:
+def local_sizes(model: str, description: str | Path, file: str | None = None) -> dict[str, int]:
     """Sizes of the files of a local checkpoint, which tell when it was replaced; nothing for a name on the hub.
 
     Args:
+        file: see `describe`.
         description: what `describe` gave when the folder was last there; weights that are gone make nothing stale.
     """
     if is_name(model):
         return {}
     if Path(model).exists():
-        return _sizes(Path(model))
+        return _sizes(Path(model), file)
     return json.loads(Path(description).read_text())["bytes"] if Path(description).is_file() else {}
 
 
-def _model_files(folder: Path) -> list[Path]:
-    return [folder] if folder.is_file() else sorted({path for pattern in FILES for path in folder.glob(pattern)})
+def _model_files(folder: Path, file: str | None) -> list[Path]:
+    patterns = (file,) if file else FILES
+    return [folder] if folder.is_file() else sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 
-def is_fetched(folder: Path) -> bool:
+def is_fetched(folder: Path, file: str | None = None) -> bool:
     """Whether a folder holds weights; it gets its name when they are whole."""
-    return (folder / "config.json").is_file() or any(folder.glob("*.pth"))
+    return (folder / file).is_file() if file else (folder / "config.json").is_file() or any(folder.glob("*.pth"))
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in _model_files(folder)}
+def _sizes(folder: Path, file: str | None) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in _model_files(folder, file)}
 
 
-def open_folder(model: str, revision: str, weights: str | Path, description: str | Path) -> tuple[Path, dict[str, str]]:
+def open_folder(model: str, revision: str, weights: str | Path, description: str | Path, file: str | None = None) -> tuple[Path, dict[str, str]]:
     """The folder to load from, and the SHA-256 of its files.
+
+    Args:
+        file: see `describe`.
 
     Raises:
         BadInput: if its files are no longer those that were described.
     """
     folder, described = folder_of(model, revision, weights), json.loads(Path(description).read_text())
-    if _sizes(folder) != described["bytes"]:
+    if _sizes(folder, file) != described["bytes"]:
         raise BadInput(f"{folder} does not hold the weights that {description} describes; put them back, or delete {description} and run again.")
     return folder, described["sha256"]
 
 
-def fetch(model: str, revision: str, weights: str | Path) -> Path:
+def fetch(model: str, revision: str, weights: str | Path, file: str | None = None) -> Path:
     """The folder of a checkpoint, downloaded first where it is neither local nor fetched yet.
 
     Every file is compared with the SHA-256 that the hub states; an unfinished download is never taken for whole.
+
+    Args:
+        file: see `describe`.
 
     Raises:
         BadInput: if it cannot be had, naming the model and both ways on.
     """
     folder = folder_of(model, revision, weights)
-    if Path(model).exists() or is_fetched(folder):
+    if Path(model).exists() or is_fetched(folder, file):
         return folder
     if not is_name(model):
         raise BadInput(f"{model} is neither a folder nor a name on the hub; mend features.*.model.")
@@ -89,16 +101,20 @@ def fetch(model: str, revision: str, weights: str | Path) -> Path:
     with open(f"{folder}.lock", "w") as lock:
         # Two encoders may share a checkpoint.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not is_fetched(folder):
-            _fetch_into(folder, model, revision)
+        if not is_fetched(folder, file):
+            _fetch_into(folder, model, revision, file)
     return folder
 
 
-def _fetch_into(folder: Path, model: str, revision: str) -> None:
+def _fetch_into(folder: Path, model: str, revision: str, file: str | None) -> None:
     partial = folder.with_name(folder.name + ".partial")
     try:
-        download = _download_torchvision if TORCHVISION_NAME.fullmatch(model) else _download
-        download(model, revision, partial)
+        if TORCHVISION_NAME.fullmatch(model):
+            _download_torchvision(model, revision, partial)
+        else:
+            _download(model, revision, partial, (file,) if file else FILES)
+        if not is_fetched(partial, file):
+            raise OSError(f"the hub has no {file or 'config.json'} of it")
         os.replace(partial, folder)
     except Exception as error:  # the hub client raises its own, its HTTP client's and the system's errors
         reason = " ".join(str(error).split())
@@ -107,12 +123,12 @@ def _fetch_into(folder: Path, model: str, revision: str) -> None:
         ) from error
 
 
-def _download(model: str, revision: str, folder: Path) -> None:
+def _download(model: str, revision: str, folder: Path, files: tuple[str, ...]) -> None:
     from huggingface_hub import HfApi, snapshot_download
 
     info = HfApi().model_info(model, revision=revision, files_metadata=True)
     names = {file.rfilename for file in info.siblings or []}
-    patterns = [pattern for pattern in FILES if not (pattern == "pytorch_model.bin" and "model.safetensors" in names)]
+    patterns = [pattern for pattern in files if not (pattern == "pytorch_model.bin" and "model.safetensors" in names)]
     snapshot_download(model, revision=info.sha, local_dir=folder, allow_patterns=patterns)
     for file in info.siblings or []:
         path = folder / file.rfilename

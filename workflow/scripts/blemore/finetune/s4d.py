@@ -60,12 +60,6 @@ class S4D(nn.Module):
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
         """Normalised pixels (b, 3, frames, image_size, image_size) -> logits (b, num_classes)."""
-        if self.training or clips.device.type != "cpu":
-            return self._logits(clips)
-        # Kernels round differently for another batch, and a token between two experts would then go to the other one. It costs no time: a clip is 800 tokens.
-        return torch.cat([self._logits(clip) for clip in clips.split(1)])
-
-    def _logits(self, clips: torch.Tensor) -> torch.Tensor:
         frozen = self.frozen_blocks
         with torch.set_grad_enabled(torch.is_grad_enabled() and _is_trained(self.patch_embed)):
             tokens = self.patch_embed(clips) + self.positions

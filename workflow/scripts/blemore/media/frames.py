@@ -1,6 +1,6 @@
 """JPEG frames in the HDF5 store of a shard: every frame can be read by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,8 +23,15 @@ def read_frames(path: str | Path, clip: str, indices: Sequence[int]) -> NDArray[
         BadInput: if the store does not hold the clip.
         IndexError: if the clip has no frame of that index.
     """
+    return choose_frames(path, clip, lambda n_frames: indices)
+
+
+def choose_frames(path: str | Path, clip: str, choose: Callable[[int], Sequence[int]]) -> NDArray[np.uint8]:
+    """As `read_frames`, at the indices that `choose` gives for the number of frames; one that is chosen twice is decoded once."""
     with open_clip(path, clip) as group:
         jpegs = group["jpeg"]
+        indices = choose(len(jpegs))
         if any(not 0 <= index < len(jpegs) for index in indices):
             raise IndexError(f"{path}: clip {clip} has {len(jpegs)} frames, asked for {list(indices)}")
-        return np.stack([np.asarray(cv2.imdecode(jpegs[index], cv2.IMREAD_COLOR_RGB), np.uint8) for index in indices])
+        decoded = {index: np.asarray(cv2.imdecode(jpegs[index], cv2.IMREAD_COLOR_RGB), np.uint8) for index in set(indices)}
+        return np.stack([decoded[index] for index in indices])

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from blemore.configuration import parts_of
-from blemore.features.api_requests import endpoint, estimate
+from blemore.features.api_requests import estimate
 
 # Not `**`: the chunks of the stores are many.
 RECORDS = ("*/*.run.json", "*/*/*.run.json", "*/*/*/*.run.json")
@@ -48,9 +48,4 @@ def _latest(rule: str, of_rule: list[Mapping[str, Any]]) -> tuple[Any, ...]:
 def api_costs(config: Mapping[str, Any], encoders: Iterable[str], clips: int) -> list[tuple[str, str]]:
     """What the encoders that ask a paid API cost at most for so many clips."""
     paid = [name for name in parts_of(config, encoders) if config["features"][name]["kind"] == "gemini"]
-    return [(f"{name}: API", _dollars(config["features"][name], config["media"]["clips"], clips)) for name in paid]
-
-
-def _dollars(encoder: Mapping[str, Any], cut: Mapping[str, Any], clips: int) -> str:
-    most, where = f"{estimate(clips, cut, encoder).dollars:.2f} dollars at most", endpoint(encoder["platform"])
-    return most if where == "google" else f"{most} at Google's prices; it was not Google that was asked, but the server that {where} names"
+    return [(f"{name}: API", f"{estimate(clips, config['media']['clips'], config['features'][name]).dollars:.2f} dollars at most") for name in paid]
