@@ -7,9 +7,11 @@ configfile: workflow.source_path("config.yaml")
 
 
 include: "rules/common.smk"
+include: "rules/common_elsewhere.smk"
 include: "rules/data.smk"
 include: "rules/media.smk"
 include: "rules/features.smk"
+include: "rules/elsewhere.smk"
 include: "rules/finetune.smk"
 include: "rules/classify.smk"
 include: "rules/fusion.smk"

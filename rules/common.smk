@@ -1,7 +1,6 @@
 import math
 import os
 import sys
-from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
@@ -11,8 +10,7 @@ from snakemake.iocontainers import Wildcards
 
 from blemore import configuration, foreign
 from blemore.data.catalogue import Catalogue, missing_videos_paragraph
-from blemore.features import provided_files as provided
-from blemore.features import api_requests, programs, readiness, weights
+from blemore.features import api_requests, readiness, weights
 from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
 from blemore.fusion.submission_list import PROTOCOLS
@@ -209,43 +207,6 @@ def api_endpoint(wildcards):
     return api_requests.endpoint(config["features"][wildcards.encoder]["platform"])
 
 
-def external_media(wildcards):
-    """The media that a user's encoder reads besides the videos themselves."""
-    inputs = config["features"][wildcards.encoder]["inputs"]
-    return [medium for medium in inputs if medium != "videos"]
-
-
-def external_manifests(wildcards):
-    return [
-        f"results/media/{medium}/{wildcards.shard}.json"
-        for medium in external_media(wildcards)
-    ]
-
-
-def external_stores(wildcards):
-    """HDF5 files of frames, folders of sound and clips."""
-    return [
-        f"results/media/{medium}/{wildcards.shard}"
-        + (".h5" if medium in ("faces", "body") else "")
-        for medium in external_media(wildcards)
-    ]
-
-
-def external_videos(wildcards):
-    inputs = config["features"][wildcards.encoder]["inputs"]
-    return shard_videos(wildcards) if "videos" in inputs else []
-
-
-def external_files(wildcards):
-    """The files of a user's encoder; an edit makes it stale."""
-    return programs.versions(config["features"][wildcards.encoder])
-
-
-def external_minutes(wildcards, attempt):
-    limit_s = config["features"][wildcards.encoder]["timeout_s"]
-    return math.ceil((10 + limit_s / 60) * attempt)
-
-
 def shard_stores(pattern):
     """The stores of all shards of an encoder; never none, since a store of nothing would replace a gathered one."""
 
@@ -257,28 +218,6 @@ def shard_stores(pattern):
         return expand(pattern, encoder=wildcards.encoder, shard=SHARDS)
 
     return stores
-
-
-@cache
-def provided_files(encoder):
-    """Clip id -> file, size and actor: a file that comes, goes or is replaced makes the import stale."""
-    return provided.provided_files(CATALOGUE, config["features"][encoder])
-
-
-def provided_places(wildcards):
-    """No inputs; but where the folders are gone, a gathered store counts as given."""
-    if not any(file for file, *_ in provided_files(wildcards.encoder).values()):
-        raise WorkflowError(
-            f"no provided features of {wildcards.encoder} are there; `snakemake check` says where they were looked for."
-        )
-    return []
-
-
-def joined_stores(pattern):
-    """The gathered stores that a concatenation is made of, in its order."""
-    return lambda wildcards: expand(
-        pattern, encoder=config["concatenations"][wildcards.encoder]
-    )
 
 
 def of_submitted(pattern):

@@ -271,40 +271,6 @@ rule embed_gemini:
         "../workflow/scripts/embed_gemini.py"
 
 
-rule embed_external:
-    input:
-        videos=ancient(external_videos),
-        manifests=external_manifests,
-        stores=ancient(external_stores),
-    output:
-        store=directory("results/features/shards/{encoder}/{shard}.zarr"),
-        manifest="results/features/shards/{encoder}/{shard}.json",
-    log:
-        "results/logs/embed_external/{encoder}/{shard}.log",
-    benchmark:
-        "results/benchmarks/embed_external/{encoder}/{shard}.tsv"
-    wildcard_constraints:
-        encoder=of_kind("external"),
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        gpu=GPU,
-        mem_mb=for_clips(8000),
-        runtime=external_minutes,
-    params:
-        cfg=settings(
-            "features.{encoder}", "command", "files", "function", "inputs", "width"
-        ),
-        code=fingerprint("embed_external.py", env="torch"),
-        files=external_files,
-        clips=shard_clips,
-        actors=shard_actors,
-        limit=untracked("features.{encoder}", "timeout_s"),
-    script:
-        "../workflow/scripts/embed_external.py"
-
-
 rule gemini_estimate:
     log:
         "results/logs/gemini_estimate.log",
@@ -378,59 +344,6 @@ rule gather_features:
         code=fingerprint("gather_features.py", env="plain"),
     script:
         "../workflow/scripts/gather_features.py"
-
-
-rule import_provided:
-    input:
-        provided_places,
-    output:
-        store=directory("results/features/{encoder}.zarr"),
-        manifest="results/features/{encoder}.json",
-    log:
-        "results/logs/import_provided/{encoder}.log",
-    benchmark:
-        "results/benchmarks/import_provided/{encoder}.tsv"
-    wildcard_constraints:
-        encoder=of_kind("provided"),
-    conda:
-        "../envs/plain.yaml"
-    threads: 1
-    resources:
-        mem_mb=for_clips(600, per_clip=0.1),
-        runtime=for_clips(10, per_clip=0.02),
-    params:
-        cfg=settings("features.{encoder}", "columns", "test", "train", "width"),
-        code=fingerprint("import_provided.py", env="plain"),
-        limit=settings("data", "max_failed_fraction"),
-        clips=lambda wildcards: provided_files(wildcards.encoder),
-    script:
-        "../workflow/scripts/import_provided.py"
-
-
-rule concatenate_features:
-    input:
-        manifests=joined_stores("results/features/{encoder}.json"),
-        stores=ancient(joined_stores("results/features/{encoder}.zarr")),
-    output:
-        store=directory("results/features/{encoder}.zarr"),
-        manifest="results/features/{encoder}.json",
-    log:
-        "results/logs/concatenate_features/{encoder}.log",
-    benchmark:
-        "results/benchmarks/concatenate_features/{encoder}.tsv"
-    wildcard_constraints:
-        encoder=of_kind("concatenation"),
-    conda:
-        "../envs/plain.yaml"
-    threads: 1
-    resources:
-        mem_mb=for_clips(600, per_clip=0.2),
-        runtime=for_clips(10, per_clip=0.005),
-    params:
-        cfg=settings("concatenations", "{encoder}"),
-        code=fingerprint("concatenate_features.py", env="plain"),
-    script:
-        "../workflow/scripts/concatenate_features.py"
 
 
 rule weights:

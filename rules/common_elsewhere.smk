@@ -1,0 +1,64 @@
+# Inputs and params of rules/elsewhere.smk.
+from functools import cache
+
+from blemore.features import programs
+from blemore.features import provided_files as provided
+
+
+def external_media(wildcards):
+    """The media that a user's encoder reads besides the videos themselves."""
+    inputs = config["features"][wildcards.encoder]["inputs"]
+    return [medium for medium in inputs if medium != "videos"]
+
+
+def external_manifests(wildcards):
+    return [
+        f"results/media/{medium}/{wildcards.shard}.json"
+        for medium in external_media(wildcards)
+    ]
+
+
+def external_stores(wildcards):
+    """HDF5 files of frames, folders of sound and clips."""
+    return [
+        f"results/media/{medium}/{wildcards.shard}"
+        + (".h5" if medium in ("faces", "body") else "")
+        for medium in external_media(wildcards)
+    ]
+
+
+def external_videos(wildcards):
+    inputs = config["features"][wildcards.encoder]["inputs"]
+    return shard_videos(wildcards) if "videos" in inputs else []
+
+
+def external_files(wildcards):
+    """The files of a user's encoder; an edit makes it stale."""
+    return programs.versions(config["features"][wildcards.encoder])
+
+
+def external_minutes(wildcards, attempt):
+    limit_s = config["features"][wildcards.encoder]["timeout_s"]
+    return math.ceil((10 + limit_s / 60) * attempt)
+
+
+@cache
+def provided_files(encoder):
+    """Clip id -> file, size and actor: a file that comes, goes or is replaced makes the import stale."""
+    return provided.provided_files(CATALOGUE, config["features"][encoder])
+
+
+def provided_places(wildcards):
+    """No inputs; but where the folders are gone, a gathered store counts as given."""
+    if not any(file for file, *_ in provided_files(wildcards.encoder).values()):
+        raise WorkflowError(
+            f"no provided features of {wildcards.encoder} are there; `snakemake check` says where they were looked for."
+        )
+    return []
+
+
+def joined_stores(pattern):
+    """The gathered stores that a concatenation is made of, in its order."""
+    return lambda wildcards: expand(
+        pattern, encoder=config["concatenations"][wildcards.encoder]
+    )
