@@ -48,9 +48,19 @@ rule score_layers:
         ),
         sheet="results/data/sheet.csv",
     output:
-        table="results/layer_curve/scores.csv",
+        table=report(
+            "results/layer_curve/scores.csv",
+            caption="../workflow/report/layers.rst",
+            category="Layers",
+            labels={"what": "scores by layers", "format": "csv"},
+        ),
         scores="results/layer_curve/scores.json",
-        figure="results/layer_curve/scores.svg",
+        figure=report(
+            "results/layer_curve/scores.svg",
+            caption="../workflow/report/layers.rst",
+            category="Layers",
+            labels={"what": "scores by layers", "format": "svg"},
+        ),
     log:
         "results/logs/score_layers.log",
     benchmark:

@@ -13,8 +13,18 @@ rule report:
         faces_manifests=shown_media("embed_faces", "results/media/faces/{shard}.json"),
         faces=ancient(shown_media("embed_faces", "results/media/faces/{shard}.h5")),
     output:
-        page="results/report/index.html",
-        scores="results/report/scores.csv",
+        page=report(
+            "results/report/index.html",
+            caption="../workflow/report/page.rst",
+            category="Report",
+            labels={"what": "interactive page", "format": "html"},
+        ),
+        scores=report(
+            "results/report/scores.csv",
+            caption="../workflow/report/scores.rst",
+            category="Report",
+            labels={"what": "scores", "format": "csv"},
+        ),
         text="results/report/scores.txt",
     log:
         "results/logs/report.log",
@@ -42,11 +52,21 @@ rule write_tables:
         decisions=of_ensembles("results/fusion/{ensemble}/decisions.csv"),
     output:
         **{
-            f"table_{number}_{form}": f"results/report/tables/table_{number}.{form}"
+            f"table_{number}_{form}": report(
+                f"results/report/tables/table_{number}.{form}",
+                caption="../workflow/report/paper_table.rst",
+                category="Tables of the paper",
+                labels={"what": f"Table {'I' * number}", "format": form},
+            )
             for number in (1, 2, 3)
             for form in ("csv", "tex", "html")
         },
-        differences="results/report/tables/differences.csv",
+        differences=report(
+            "results/report/tables/differences.csv",
+            caption="../workflow/report/differences.rst",
+            category="Tables of the paper",
+            labels={"what": "differences of ensembles", "format": "csv"},
+        ),
     log:
         "results/logs/write_tables.log",
     benchmark:

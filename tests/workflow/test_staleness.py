@@ -37,6 +37,8 @@ TABLE = [
     ({"fusion": {"average": "log_probabilities"}}, AFTER_HEADS),
     ({"fusion": {"calibration": "temperature"}}, AFTER_HEADS),
     ({"fusion": {"resamples": {"count": 200}}}, AFTER_HEADS),
+    ({"report": {"embed_faces": True}}, {"report"}),
+    ({"report": {"embed_sound": False}}, {"report"}),
     ({"runtime": {"device": "cpu"}}, set()),
     ({"runtime": {"clips_at_once": 2}}, set()),
     ({"runtime": {"weights": "elsewhere"}}, set()),

@@ -39,20 +39,20 @@ function showCurves() {
   const member = byId("curves-member").value, curves = content.members[member].curves;
   const lines = kind => curves.filter(curve => (curve.name.includes("loss") ? "loss" : "stop") === kind);
   drawCurves("loss-chart", "loss", lines("loss"));
-  drawCurves("stop-chart", "Score on the clips that stop the training", lines("stop"));
+  drawCurves("stop-chart", "stopping Score", lines("stop"));
   byId("curves-said").textContent = curves.length ? "" : `${member} was trained without epochs, or its curves are not here.`;
 }
 
 function drawCurves(id, title, curves) {
   byId(id).hidden = !curves.length;
   if (!curves.length) return;
-  const folds = [...new Set(curves.map(curve => curve.fold))], names = [...new Set(curves.map(curve => curve.name))];
+  const folds = [...new Set(curves.map(curve => curve.fold))], names = [...new Set(curves.map(curve => curve.name))], seeds = new Set(curves.map(curve => curve.seed));
   chart(id, `${title} by epoch, ${curves.length} curves.`, () => ({
     traces: curves.map(curve => ({
-      type: "scatter", mode: "lines", name: `${curve.name.replaceAll("_", " ")}, fold ${curve.fold}${curve.seed === null ? "" : `, seed ${curve.seed}`}`, x: curve.values.map((_, epoch) => epoch + 1), y: curve.values,
+      type: "scatter", mode: "lines", name: `${curve.name.replaceAll("_", " ")}, fold ${curve.fold}${seeds.size > 1 ? `, seed ${curve.seed}` : ""}`, x: curve.values.map((_, epoch) => epoch + 1), y: curve.values,
       line: {color: series(folds.indexOf(curve.fold)), dash: DASHES[names.indexOf(curve.name) % 6], width: 1.6},
     })),
-    layout: {height: 420, margin: {l: 48, r: 12, t: 110, b: 44}, xaxis: {title: {text: "epoch"}}, yaxis: {title: {text: title}}, showlegend: curves.length <= 12},
+    layout: {height: 420, margin: {l: 48, r: 12, t: 110, b: 44}, xaxis: {title: {text: "epoch"}}, yaxis: {title: {text: title}}, legend: {entrywidthmode: "fraction", entrywidth: 0.49}, showlegend: curves.length <= 12},
   }));
 }
 

@@ -45,7 +45,8 @@ function themed(layout) {
   const axis = {gridcolor: colour("line"), zerolinecolor: colour("line"), automargin: true};
   const merged = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color: colour("text"), family: "system-ui, sans-serif", size: 13},
-    margin: {l: 48, r: 12, t: 16, b: 44}, hoverlabel: {namelength: -1}, legend: {orientation: "h", y: 1.02, yanchor: "bottom"}, ...layout,
+    margin: {l: 48, r: 12, t: 16, b: 44}, hoverlabel: {namelength: -1}, ...layout,
+    legend: {orientation: "h", y: 1.02, yanchor: "bottom", ...(innerWidth < 640 ? {entrywidthmode: "fraction", entrywidth: 0.45, font: {size: 11}} : {}), ...layout.legend},
   };
   for (const name of ["xaxis", "yaxis"]) merged[name] = {...axis, ...(layout[name] ?? {})};
   return merged;

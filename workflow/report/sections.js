@@ -38,8 +38,8 @@ function showScores() {
   const high = rows.map(row => row.interval[1] - row.nested), low = rows.map(row => row.nested - row.interval[0]);
   chart("scores-chart", `Score of ${names.length} encoders and ensembles; the numbers stand in the table below.`, () => ({
     traces: [
-      points("nested, all clips, with 95 % interval", rows.map(row => row.nested), "circle", 0, {error_x: {type: "data", symmetric: false, array: high, arrayminus: low, color: series(0)}}),
-      points("tuned on the scored fold, mean of folds", rows.map(row => row.tuned), "triangle-up-open", 1),
+      points("nested [95 %]", rows.map(row => row.nested), "circle", 0, {error_x: {type: "data", symmetric: false, array: high, arrayminus: low, color: series(0)}}),
+      points("tuned", rows.map(row => row.tuned), "triangle-up-open", 1),
       ...(rows.some(row => row.published !== null) ? [points("published", rows.map(row => row.published), "x-thin-open", 5)] : []),
     ],
     layout: {height: 90 + 26 * names.length, xaxis: {title: {text: "Score"}, rangemode: "tozero"}, yaxis: {type: "category"}, margin: {l: 40, r: 12, t: 60, b: 44}},
@@ -63,7 +63,7 @@ function showWeights() {
     type: "scatter", mode: "markers", name: `fold ${fold.fold}`, x: fold.weights, y: members, marker: {symbol: `${SYMBOLS[index % 6]}-open`, size: 9, color: series(index)},
   }));
   chart("weights-chart", `Weight of the ${members.length} members in each fold; the means stand in the table below.`, () => ({
-    traces: [...dots, {type: "scatter", mode: "markers", name: "for new clips", x: chosen.weights, y: members, marker: {symbol: "line-ns-open", size: 16, color: colour("text"), line: {width: 3}}}],
+    traces: [...dots, {type: "scatter", mode: "markers", name: "new clips", x: chosen.weights, y: members, marker: {symbol: "line-ns-open", size: 16, color: colour("text"), line: {width: 3}}}],
     layout: {height: 140 + 26 * members.length, xaxis: {title: {text: "weight, nested"}, rangemode: "tozero"}, yaxis: {type: "category", autorange: "reversed"}, margin: {l: 40, r: 12, t: 70, b: 44}},
   }));
   body("weights").replaceChildren(element("p", {}, `Weight of fine-tuned encoders, nested: ${Math.round(100 * result().fine_tuned_share)} %.`), saved("Weights"));

@@ -151,7 +151,7 @@ class SimulatedRun:
         folder.mkdir(parents=True)
         members = self._members(name)
         job = SimpleNamespace(
-            input=SimpleNamespace(sheet="results/data/sheet.csv", stores=self._stores(members), retrained=[]),
+            input=SimpleNamespace(sheet="results/data/sheet.csv", stores=self._stores(members), retrained=[], features=[]),
             output=SimpleNamespace(**{name: str(folder / file) for name, file in FUSED.items()}),
             params=SimpleNamespace(cfg=self.cfg, classify={"early_stopping": "inner", "test_prediction": "mean"}, code={}, members=members),
             wildcards=SimpleNamespace(ensemble=name),

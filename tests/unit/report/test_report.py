@@ -6,13 +6,11 @@ import re
 import pandas as pd
 import pytest
 
-from blemore.data.labels import EMOTIONS
 from blemore.report.content import cells
 from blemore.report.page import render
 from blemore.report.published import PUBLISHED
 from blemore.report.tables import (
     as_text,
-    confusion_table,
     decoder_table,
     group_table,
     left_out_table,
@@ -96,15 +94,6 @@ def test_every_fold_of_every_protocol_has_its_thresholds():
     table = threshold_table(result("a", 0.5, 0.4))
     assert table[["protocol", "fold"]].to_numpy().tolist() == [["paper", 0], ["paper", 1], ["nested", 0], ["nested", 1]]
     assert "weights" not in table
-
-
-def test_confusion_counts_sets_of_emotions():
-    rows = [([100, 0, 0, 0, 0, 0], [100, 0, 0, 0, 0, 0]), ([70, 30, 0, 0, 0, 0], [50, 50, 0, 0, 0, 0]), ([70, 30, 0, 0, 0, 0], [0, 100, 0, 0, 0, 0])]
-    decisions = pd.DataFrame([[*truth, *nested] for truth, nested in rows], columns=[f"{n}_{e}" for n in ("truth", "nested") for e in EMOTIONS])
-    table = confusion_table(decisions)
-    assert table.index.tolist() == table.columns.tolist() == ["ang", "disg", "ang+disg"]
-    assert table.loc["ang+disg"].tolist() == [0, 1, 1]
-    assert table.to_numpy().sum() == 3
 
 
 def test_hostile_names_are_escaped():

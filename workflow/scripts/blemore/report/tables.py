@@ -5,8 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from blemore.data.labels import EMOTIONS
-
 MEASURES = ("ACC_P", "ACC_S", "Score")
 
 
@@ -109,18 +107,6 @@ def _with_interval(value: float | None, interval: Sequence[float] | None) -> str
 
 def _difference(row: Mapping[str, float]) -> str:
     return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-
-
-def confusion_table(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Counts of clips by the true set of emotions (rows) and the one that the nested protocol decides (columns)."""
-    truth, decided = (_sets(decisions, name) for name in ("truth", "nested"))
-    labels = sorted({*truth, *decided}, key=lambda label: (label.count("+"), label))
-    return pd.crosstab(truth, decided).reindex(index=labels, columns=labels, fill_value=0)
-
-
-def _sets(decisions: pd.DataFrame, name: str) -> pd.Series:
-    present = decisions[[f"{name}_{emotion}" for emotion in EMOTIONS]].to_numpy() > 0
-    return pd.Series(["+".join(emotion for emotion, there in zip(EMOTIONS, row) if there) for row in present], name=name)
 
 
 def as_text(table: pd.DataFrame, baselines: Mapping[str, Mapping[str, Any]], note: str) -> str:
