@@ -256,6 +256,17 @@ def of_layers(pattern):
     )
 
 
+def histories_of_folds(wildcards):
+    """How long each fold's model took, which the one retrained on all clips goes by."""
+    if wildcards.model != "retrained":
+        return []
+    return expand(
+        "results/heads/{encoder}/own/fold{fold}.json",
+        encoder=wildcards.encoder,
+        fold=FOLDS,
+    )
+
+
 def of_ensembles(pattern):
     """A file of every ensemble; never none, since a report of nothing would replace one."""
 

@@ -2,17 +2,6 @@
 READERS = 1 + config["runtime"]["loader_workers"] if GPU else 1
 
 
-def histories_of_folds(wildcards):
-    """How long each fold's model took, which the one retrained on all clips goes by."""
-    if wildcards.model != "retrained":
-        return []
-    return expand(
-        "results/heads/{encoder}/own/fold{fold}.json",
-        encoder=wildcards.encoder,
-        fold=FOLDS,
-    )
-
-
 rule finetune_s4d:
     input:
         manifests=shard_stores("results/media/faces/{shard}.json"),

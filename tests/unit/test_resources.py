@@ -17,6 +17,6 @@ def test_each_rule_with_a_script_has_memory_and_run_time(repository):
 
 def test_what_goes_to_the_network_is_no_cluster_job(repository):
     """Weights are fetched, and the state of the hub is told, where Snakemake runs."""
-    hub, api = {"fetch_weights", "check"}, {"embed_gemini", "gemini_estimate"}
-    for said, expected in (("hub_offline=hub_offline", hub), ("localrule: True", hub | api)):
+    hub, api, prints = {"fetch_weights", "check"}, {"embed_gemini", "gemini_estimate"}, {"validate"}
+    for said, expected in (("hub_offline=hub_offline", hub), ("localrule: True", hub | api | prints)):
         assert {name for name, block in rule_blocks(repository).items() if said in block} == expected
