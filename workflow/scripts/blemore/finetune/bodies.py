@@ -56,7 +56,7 @@ def build(recipe: Mapping[str, Any], folder: Path) -> Trainee:
     model, loading = loaded
     check_loading(folder, loading, {"classifier.weight", "classifier.bias"}, kind)
     if model.config.num_frames != recipe["n_frames"]:
-        raise BadInput(f"{folder} takes {model.config.num_frames} frames, but features.*.n_frames is {recipe['frames']}.")
+        raise BadInput(f"{folder} takes {model.config.num_frames} frames, but features.*.n_frames is {recipe['n_frames']}.")
     return Trainee(Classifier(model), tuple(f"model.{prefix}" for prefix in HEAD), save)
 
 
