@@ -37,6 +37,7 @@ lint: .venv/installed-dev
 
 bench: .venv/installed-dev
 	python benchmarks/finetune.py
+	python benchmarks/features.py
 	python benchmarks/fusion.py
 	python benchmarks/media.py
 	python benchmarks/report.py
