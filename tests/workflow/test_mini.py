@@ -152,7 +152,7 @@ def test_without_a_sheet_one_paragraph_says_what_is_missing(tmp_path):
 
 def test_check_works_without_any_data(tmp_path):
     said = Run(tmp_path / "run", {}).snakemake("check")
-    assert "2 of 7 encoders can run" in said
+    assert "6 of 12 encoders can run" in said
     assert "features.hicmae.train names data/BLEMORE/pre_extracted_train_data/HiCMAE_train" in said
     assert "The data set is not there" in said
 

@@ -18,9 +18,10 @@ from blemore.settings import SCRIPTS
 FILES = {"config.json": b"{}", "model.safetensors": b"numbers", "pytorch_model.bin": b"the same, pickled", "README.md": b"text"}
 
 
-def fetch_from(hub, weights, **environment):
+def fetch_from(hub, weights, file=None, **environment):
     """The hub client reads its address when it is imported, so the fetch runs in a process of its own."""
-    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); from blemore.features.weights import fetch; print(fetch('org/tiny', 'main', {str(weights)!r}))"
+    call = f"fetch('org/tiny', 'main', {str(weights)!r}, {file!r})"
+    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); from blemore.features.weights import fetch; print({call})"
     settings = {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(weights / "home"), "NO_PROXY": "127.0.0.1"}
     return subprocess.run([sys.executable, "-c", code], env=os.environ | settings | environment, capture_output=True, text=True, timeout=60)
 
@@ -188,3 +189,25 @@ def test_local_weights_that_are_gone_keep_their_sizes(described):
 
 def test_a_name_on_the_hub_has_no_sizes_to_watch(tmp_path):
     assert local_sizes("org/tiny", tmp_path / "weights.json") == {}
+
+
+def test_of_a_checkpoint_that_is_one_file_only_that_is_fetched_and_watched(tmp_path):
+    files = {"encoder.pt": b"weights", "other.pt": b"fine-tuned", "config.json": b"{}"}
+    with Hub(files) as hub:
+        folder = Path(fetch_from(hub, tmp_path, "encoder.pt").stdout.strip())
+        assert {path.name for path in folder.iterdir()} == {"encoder.pt", "revision.txt"}
+        asked = len(hub.requests)
+        assert fetch_from(hub, tmp_path, "encoder.pt").returncode == 0
+        assert len(hub.requests) == asked
+        assert fetch_from(hub, tmp_path, "other.pt").returncode == 0
+        assert {path.name for path in folder.iterdir()} == {"encoder.pt", "other.pt", "revision.txt"}
+    described = describe(folder, "encoder.pt")
+    assert described == {"sha256": {"encoder.pt": hashlib.sha256(b"weights").hexdigest()}, "bytes": {"encoder.pt": 7}}
+    assert local_sizes(str(folder), tmp_path / "weights.json", "encoder.pt") == {"encoder.pt": 7}
+
+
+def test_a_file_that_the_hub_lacks_is_named(tmp_path):
+    with Hub(FILES) as hub:
+        done = fetch_from(hub, tmp_path, "encoder.pt")
+    assert "the hub has no encoder.pt of it" in done.stderr
+    assert not (tmp_path / "org--tiny--main").exists()

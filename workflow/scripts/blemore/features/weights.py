@@ -115,12 +115,22 @@ def _fetch_into(folder: Path, model: str, revision: str, file: str | None) -> No
             _download(model, revision, partial, (file,) if file else FILES)
         if not is_fetched(partial, file):
             raise OSError(f"the hub has no {file or 'config.json'} of it")
-        os.replace(partial, folder)
+        _move(partial, folder)
     except Exception as error:  # the hub client raises its own, its HTTP client's and the system's errors
         reason = " ".join(str(error).split())
         raise BadInput(
             f"the weights of {model} ({revision}) could not be fetched ({reason}); put them into {folder}, or name a folder in features.*.model."
         ) from error
+
+
+def _move(partial: Path, folder: Path) -> None:
+    if not folder.is_dir():
+        os.replace(partial, folder)
+        return
+    # Another file of the same repository was fetched before.
+    for path in partial.iterdir():
+        os.replace(path, folder / path.name)
+    partial.rmdir()
 
 
 def _download(model: str, revision: str, folder: Path, files: tuple[str, ...]) -> None:
