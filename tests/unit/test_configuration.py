@@ -8,8 +8,10 @@ import yaml
 
 from blemore.configuration import RULES, TARGETS, active_ensembles, kind_schemas, left_out, parts_of, validate
 from blemore.features.kinds import FINE_TUNED
+from blemore.fusion.weights import PUBLISHED
 from blemore.job import BadInput
 from blemore.problems import load_schema
+from blemore.report.published import FUSION_LINES, TEST_BASELINES
 from blemore.settings import pick
 
 PRESETS = ("audio_only", "no_api", "no_gpu", "paper", "provided_only")
@@ -266,7 +268,18 @@ def test_the_default_ensembles(default):
         **{name: [(name, heads[name])] for name in default["encoders"]},
         "all": [(name, heads[name]) for name in default["encoders"]],
         "wav2vec2_mlp_512": [("wav2vec2", "mlp_512")],
+        "s4d_wav2vec2": [("s4d", "own"), ("wav2vec2", "mlp_1024")],
     }
+    assert left_out(default, default["encoders"], active_ensembles(default, default["encoders"])) == (
+        "Left out: ensembles nine, twelve (a member does not take part)."
+    )
+
+
+@pytest.mark.parametrize(("name", "preset"), [("nine", "paper_9"), ("twelve", "paper_12")])
+def test_the_ensembles_of_the_paper_are_what_it_prints_weights_of(default, repository, name, preset):
+    encoders = yaml.safe_load((repository / "presets/paper.yaml").read_text())["encoders"]
+    assert {encoder for encoder, _ in active_ensembles(default, encoders)[name]} == {*PUBLISHED[preset]}
+    assert {line.name for line in FUSION_LINES if line.section != TEST_BASELINES} <= {*default["features"], *default["fusion"]["ensembles"]}
 
 
 def test_a_concatenation_is_an_encoder_like_any_other(config):
@@ -316,8 +329,9 @@ def test_what_is_left_out_is_said(config):
     encoders = ["prosody", "hicmae"]
     assert left_out(config, encoders, active_ensembles(config, encoders)) == (
         "Left out: encoders wav2vec2, wavlm, hubert, imagebind, videomaev2, openface3 (`snakemake check` says why); "
-        "ensembles wav2vec2_mlp_512 (a member does not take part)."
+        "ensembles wav2vec2_mlp_512, s4d_wav2vec2, nine, twelve (a member does not take part)."
     )
+    config["encoders"] = [*config["features"]]
     assert left_out(config, config["encoders"], active_ensembles(config, config["encoders"])) == ""
 
 
