@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop, sdpa_flop
 from transformers import (
     TimesformerConfig,
     TimesformerForVideoClassification,
@@ -36,6 +36,11 @@ FOLDS, TRAIN_CLIPS, STOP_CLIPS, ALL_CLIPS = 5, 1474, 491, 3050
 FACES, VIEWS_OF_FACES = (3, 16, 160, 160), (4, 3, 16, 160, 160)
 CORES = 16
 GPU_TFLOPS = 50  # assumed where no GPU is there to measure: what an A100 or H100 easily sustains in bfloat16
+# Torch counts attention on GPUs only.
+CPU_ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda *shapes, **more: sdpa_flop(*shapes[:3]),
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda *shapes, **more: sdpa_backward_flop(*shapes[:4]),
+}
 
 Step = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor | float]]
 
@@ -137,7 +142,7 @@ def measure(case: Case, device: str, batch: int, steps: int, half: bool = False)
 
 def operations(run: Callable[[], None]) -> int:
     """Floating-point operations of matrix products, convolutions and attention; also warms up."""
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION) as counter:
         run()
     return counter.get_total_flops()
 
