@@ -1,8 +1,9 @@
 # Inputs and params of rules/elsewhere.smk.
 from functools import cache
 
-from blemore.features import programs
+from blemore.features import imported, programs
 from blemore.features import provided_files as provided
+from blemore.settings import sha256
 
 
 def external_media(wildcards):
@@ -54,6 +55,21 @@ def provided_places(wildcards):
         raise WorkflowError(
             f"no provided features of {wildcards.encoder} are there; `snakemake check` says where they were looked for."
         )
+    return []
+
+
+def imported_files(wildcards):
+    """Each file of predictions and its digest: an edit makes the import stale."""
+    named = config["features"][wildcards.encoder]["files"]
+    files = imported.places(config["data"]["root"], named)
+    if absent := [str(file) for file in files if not file.is_file()]:
+        raise WorkflowError(f"{wildcards.encoder}: no such file: {', '.join(absent)}")
+    return {str(file): sha256(file) for file in files}
+
+
+def imported_places(wildcards):
+    """No inputs; but where a file is gone, the stores made of it count as given."""
+    imported_files(wildcards)
     return []
 
 

@@ -62,6 +62,33 @@ rule import_provided:
         "../workflow/scripts/import_provided.py"
 
 
+rule import_probabilities:
+    input:
+        imported_places,
+        sheet="results/data/sheet.csv",
+    output:
+        store=directory("results/probabilities/{encoder}/own/{model}.zarr"),
+        manifest="results/probabilities/{encoder}/own/{model}.json",
+    log:
+        "results/logs/import_probabilities/{encoder}/{model}.log",
+    benchmark:
+        "results/benchmarks/import_probabilities/{encoder}/{model}.tsv"
+    wildcard_constraints:
+        encoder=of_kind("probabilities"),
+    conda:
+        "../envs/plain.yaml"
+    threads: 1
+    resources:
+        mem_mb=for_clips(600, per_clip=0.01),
+        runtime=for_clips(10),
+    params:
+        cfg=settings("features.{encoder}", "files"),
+        code=fingerprint("import_probabilities.py", env="plain"),
+        files=imported_files,
+    script:
+        "../workflow/scripts/import_probabilities.py"
+
+
 rule concatenate_features:
     input:
         manifests=joined_stores("results/features/{encoder}.json"),

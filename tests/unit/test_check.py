@@ -218,6 +218,28 @@ def test_a_colleagues_store_says_which_of_its_settings_are_not_ours(config):
     )
 
 
+IMPORTED = "clip,fold,probability_ang,probability_disg,probability_fea,probability_hap,probability_sad,probability_neu\n"
+
+
+def test_imported_predictions_are_read_before_a_run(config):
+    files = ["data/predictions/decisions.csv", "data/predictions/test_decisions.csv"]
+    found = state(config, "imported")
+    assert found[1:] == ("file missing", f"features.imported.files names {files[0]}, {files[1]}: no such file", None)
+    assert found.blocks_run
+    touch(Path(files[1])).write_text(IMPORTED + "test_0001,,1,0,0,0,0,0\n")
+    Path(files[0]).write_text(IMPORTED + "A102_neu_sit2_ver1,4,1,0,0,0,0,0\n")
+    found = state(config, "imported")
+    assert (found.state, found.blocks_run) == ("file unusable", True)
+    assert found.detail.startswith(f"{files[0]} line 2: A102_neu_sit2_ver1 has fold 4, in the sheet ")
+    fold = next(clip.fold for clip in Catalogue(config["data"]).clips if clip.clip == "A102_neu_sit2_ver1")
+    Path(files[0]).write_text(IMPORTED + f"A102_neu_sit2_ver1,{fold},1,0,0,0,0,0\n")
+    assert state(config, "imported")[1:] == ("ready", "predictions of 1 of 6 train clips, 1 of 1 test clips", 2)
+    for number in Catalogue(config["data"]).folds:
+        store(Path(f"results/probabilities/imported/own/fold{number}.json"))
+    Path(files[0]).unlink()
+    assert state(config, "imported").state == "ready (stored)"
+
+
 def test_a_concatenation_is_ready_when_its_parts_are(config):
     provide(config, "imagebind")
     found = state(config, "imagebind_wavlm")

@@ -140,7 +140,8 @@ def test_every_kind_is_used_by_the_default(default):
             "features.own",
             {},
             "features.own.kind is null; known are clip, dinov2, dinov3, "
-            "external, gemini, hubert, pe_av, prosody, provided, s4d, siglip2, timesformer, videomae, videoswin, wav2vec2, wav2vec2_finetuned, wavlm, xclip.",
+            "external, gemini, hubert, pe_av, probabilities, prosody, provided, s4d, siglip2, "
+            "timesformer, videomae, videoswin, wav2vec2, wav2vec2_finetuned, wavlm, xclip.",
         ),
         ("features.own", None, "features.own is null; it must be a block."),
         ("classify.heads.mlp_512.kind", "svm", "classify.heads.mlp_512.kind is 'svm'; known are logistic, mlp."),

@@ -66,7 +66,7 @@ function showWeights() {
     traces: [...dots, {type: "scatter", mode: "markers", name: "new clips", x: chosen.weights, y: members, marker: {symbol: "line-ns-open", size: 16, color: colour("text"), line: {width: 3}}}],
     layout: {height: 140 + 26 * members.length, xaxis: {title: {text: "weight, nested"}, rangemode: "tozero"}, yaxis: {type: "category", autorange: "reversed"}, margin: {l: 40, r: 12, t: 70, b: 44}},
   }));
-  body("weights").replaceChildren(element("p", {}, `Weight of fine-tuned encoders, nested: ${Math.round(100 * result().fine_tuned_share)} %.`), saved("Weights"));
+  body("weights").replaceChildren(element("p", {}, `Weight of encoders that were fine-tuned or imported, nested: ${Math.round(100 * result().fine_tuned_share)} %.`), saved("Weights"));
 }
 
 function counted(rows, columns, pairs) {

@@ -35,6 +35,7 @@ COSTS = {
     "prosody": Cost(0.1, 0.001),
     "gemini": Cost(0.05, 0.08),
     "provided": Cost(0.01, 0.04),
+    "probabilities": Cost(0.001, 0.0005),
     "external": Cost(5.0, 0.04),  # a guess: it is not ours
     CONCATENATION: Cost(0.001, 0.06),
     **dict.fromkeys(FINE_TUNED, Cost(0.0, 0.001)),  # their time depends on their settings
@@ -47,7 +48,7 @@ MEDIA_OF_KIND = {
     "s4d": ("track_faces", "crop_faces"),
     **dict.fromkeys(("videomae", "timesformer"), ("track_faces", "sample_body_frames")),
     "wav2vec2_finetuned": ("extract_audio",),
-    "provided": (),
+    **dict.fromkeys(("provided", "probabilities"), ()),
     "external": (),  # depends on its inputs
     CONCATENATION: (),
 }

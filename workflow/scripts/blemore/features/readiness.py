@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from blemore.configuration import CONCATENATION, encoders_of
 from blemore.data.catalogue import Catalogue
 from blemore.features.api_requests import api_key, what_leaves
+from blemore.features.imported import places, read_predictions
 from blemore.features.kinds import FINE_TUNED, IMAGE, OWN, OWN_HEAD, PREPROCESSING, SPEECH, VIDEO
 from blemore.features.programs import lacking
 from blemore.features.provided_files import provided_files
@@ -21,7 +22,19 @@ from blemore.problems import did_you_mean
 READY, STORED, WEIGHTS_MISSING, GATED = "ready", "ready (stored)", "weights missing", "gated"
 FOLDER_MISSING, FOLDER_INCOMPLETE, FOLDER_UNUSABLE, LAYERS_MISSING = "folder missing", "folder incomplete", "folder unusable", "layers missing"
 KEY_MISSING, CONSENT_MISSING, PROGRAM_MISSING = "key missing", "consent missing", "program missing"
-BLOCKING = (GATED, FOLDER_MISSING, FOLDER_INCOMPLETE, FOLDER_UNUSABLE, LAYERS_MISSING, KEY_MISSING, CONSENT_MISSING, PROGRAM_MISSING)
+FILE_MISSING, FILE_UNUSABLE = "file missing", "file unusable"
+BLOCKING = (
+    GATED,
+    FOLDER_MISSING,
+    FOLDER_INCOMPLETE,
+    FOLDER_UNUSABLE,
+    LAYERS_MISSING,
+    KEY_MISSING,
+    CONSENT_MISSING,
+    PROGRAM_MISSING,
+    FILE_MISSING,
+    FILE_UNUSABLE,
+)
 SIZE_GB = {  # four bytes for each parameter
     "facebook/wav2vec2-large": 1.3,
     "facebook/wav2vec2-base": 0.4,
@@ -76,7 +89,7 @@ def readiness(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
     state, detail, clips = KINDS[encoders_of(config)[name]["kind"]](name, config, catalogue)
     # A store helps where something is missing to make it, not where the setting itself cannot be.
     if manifests and all(path.is_file() for path in manifests) and state != LAYERS_MISSING:
-        return Readiness(name, STORED, "", len(json.loads(manifests[0].read_text())["clips"]))
+        return Readiness(name, STORED, "", len({clip for path in manifests for clip in json.loads(path.read_text())["clips"]}))
     return Readiness(name, state, detail, clips)
 
 
@@ -171,6 +184,23 @@ def _provided(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
     return (READY if files else FOLDER_INCOMPLETE), "; ".join([detail, *otherwise]), len(files)
 
 
+def _probabilities(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
+    files = places(config["data"]["root"], config["features"][name]["files"])
+    if absent := [_and_beside(file) for file in files if not file.is_file()]:
+        return FILE_MISSING, f"features.{name}.files names {', '.join(absent)}: no such file", None
+    if not catalogue:
+        return READY, "", None
+    try:
+        found = read_predictions(files, {clip.clip: (clip.split, clip.fold) for clip in catalogue.clips})
+    except BadInput as error:
+        return FILE_UNUSABLE, str(error), None
+    counts = [
+        f"{sum(clip.clip in found for clip in catalogue.clips if clip.split == part)} of {sum(clip.split == part for clip in catalogue.clips)} {part} clips"
+        for part in ("train", "test")
+    ]
+    return READY, f"predictions of {', '.join(counts)}", len(found)
+
+
 def _and_beside(path: Path) -> str:
     """The path, and what its neighbours are called: names of folders differ between releases."""
     beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -225,6 +255,7 @@ KINDS: dict[str, Callable[[str, Mapping[str, Any], Catalogue | None], tuple[str,
     **dict.fromkeys((*SPEECH, *IMAGE, *VIDEO, "videoswin", *FINE_TUNED), _weights),
     "prosody": _prosody,
     "provided": _provided,
+    "probabilities": _probabilities,
     "gemini": _gemini,
     "external": _external,
     CONCATENATION: _concatenation,
