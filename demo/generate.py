@@ -47,7 +47,7 @@ def generate(design: Design, output: Path, workers: int = 2) -> None:
         list(pool.map(partial(make_clip, design=design, root=unfinished), clips, chunksize=4))
     write_sheet([clip for clip in clips if not clip.test], design.folds, unfinished / "train_metadata.csv")
     write_tiny_wav2vec2(unfinished / "weights" / "wav2vec2_tiny", design.seed)
-    for kind in ("dinov2", "xclip"):
+    for kind in ("dinov2", "xclip", "s4d", "videomae", "timesformer", "wav2vec2_finetuned"):
         write_tiny(kind, unfinished / "weights" / f"{kind}_tiny", design.seed)
     (unfinished / RECIPE).write_text(recipe(design))
     unfinished.rename(output)
