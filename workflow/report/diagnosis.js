@@ -40,7 +40,9 @@ function showCurves() {
   const lines = kind => curves.filter(curve => (curve.name.includes("loss") ? "loss" : "stop") === kind);
   drawCurves("loss-chart", "loss", lines("loss"));
   drawCurves("stop-chart", "stopping Score", lines("stop"));
-  byId("curves-said").textContent = curves.length ? "" : `${member} was trained without epochs, or its curves are not here.`;
+  const spread = Object.entries(content.members[member].seed_spread).map(([fold, value]) => `fold ${fold} ${fixed(value)}`);
+  const over = spread.length ? `Standard deviation over seeds of the best Score on the clips that stop the training: ${spread.join(", ")}.` : "";
+  byId("curves-said").textContent = curves.length ? over : `${member} was trained without epochs, or its curves are not here.`;
 }
 
 function drawCurves(id, title, curves) {

@@ -119,7 +119,8 @@ class SimulatedRun:
         fall = np.exp(-np.arange(EPOCHS) / 12)
         curves = {"train_loss": 1 + fall, "stop_loss": 1.3 + 0.6 * fall, "stop_score": 0.3 - 0.2 * fall}
         seed = {name: (values + rng.normal(0, 0.01, EPOCHS)).tolist() for name, values in curves.items()} | {"best_epoch": 30}
-        path.write_text(json.dumps({"seeds": {"1": seed}, "stop_score_spread": None}))
+        alike = {name: seed[name] for name in ("stop_score", "best_epoch")}
+        path.write_text(json.dumps({"seeds": {"1": seed, "2": alike}, "stop_score_spread": 0.0}))
 
     def _write_sound(self, rng: np.random.Generator) -> None:
         folder = Path("results/media/audio/A0")

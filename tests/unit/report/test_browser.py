@@ -197,6 +197,13 @@ def test_a_clip_shows_its_pictures_and_every_encoder(page, run):
     assert clip.locator("tbody tr").nth(1).locator("td").all_inner_texts()[1:] == ["–"] * 6
 
 
+def test_the_spread_over_seeds_stands_below_the_learning_curves(page, run):
+    page.evaluate("document.getElementById('curves').scrollIntoView()")
+    page.wait_for_selector("#curves-said:not(:empty)")
+    folds = ", ".join(f"fold {fold} 0.000" for fold in np.unique(run.data.fold))
+    assert page.text_content("#curves-said") == f"Standard deviation over seeds of the best Score on the clips that stop the training: {folds}."
+
+
 def test_a_hostile_name_is_only_text(page):
     page.evaluate("document.getElementById('clips').scrollIntoView()")
     page.fill("#clips-name", "<img")

@@ -12,7 +12,7 @@ from unit.fusion.cases import random_probabilities, random_truth
 from blemore.data.labels import EMOTIONS
 from blemore.fusion.decode import TYPES
 from blemore.report.calibration import calibration
-from blemore.report.content import NOT_SCORED, curves, folds_of, packed, page_content, type_numbers
+from blemore.report.content import NOT_SCORED, curves, folds_of, packed, page_content, seed_spread, type_numbers
 from blemore.report.costs import records, rule_costs
 
 
@@ -65,6 +65,10 @@ def test_curves_are_the_lists_of_every_seed():
         {"fold": 3, "seed": "2", "name": "stop_score", "values": [0.1]},
     ]
     assert list(curves(0, {"train_loss": [2.0]})) == [{"fold": 0, "seed": None, "name": "train_loss", "values": [2.0]}]
+
+
+def test_the_spread_over_seeds_is_said_of_folds_that_have_one():
+    assert seed_spread({0: {"seeds": {}, "stop_score_spread": 0.1}, 1: {"seeds": {}, "stop_score_spread": None}, 2: {"train_loss": [2.0]}}) == {0: 0.1}
 
 
 def test_stores_are_found_by_member_and_fold():

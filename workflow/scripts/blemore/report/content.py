@@ -80,7 +80,7 @@ def _score(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def member_content(stores: Mapping[int, str], histories: Mapping[int, Path], clips: pd.DataFrame) -> dict[str, Any]:
-    """Out-of-fold probabilities of one encoder and head, their calibration, and the learning curves that are there.
+    """Out-of-fold probabilities of one encoder and head, their calibration, and the learning curves and spread over seeds that are there.
 
     Args:
         stores: fold -> probability store.
@@ -88,8 +88,19 @@ def member_content(stores: Mapping[int, str], histories: Mapping[int, Path], cli
         clips: decisions.csv of any ensemble.
     """
     probabilities = scored_predictions(stores, clips.rename(columns={"clip": "filename"}))
-    found = [curve for fold, path in histories.items() if path.is_file() for curve in curves(fold, json.loads(path.read_text()))]
-    return {"probability": packed(probabilities.astype(np.float32)), "calibration": calibration(probabilities, percent(clips, "truth")), "curves": found}
+    found = {fold: json.loads(path.read_text()) for fold, path in histories.items() if path.is_file()}
+    return {
+        "probability": packed(probabilities.astype(np.float32)),
+        "calibration": calibration(probabilities, percent(clips, "truth")),
+        "curves": [curve for fold, history in found.items() for curve in curves(fold, history)],
+        "seed_spread": seed_spread(found),
+    }
+
+
+def seed_spread(histories: Mapping[int, Mapping[str, Any]]) -> dict[int, float]:
+    """Fold -> standard deviation over seeds of the best Score on the clips that stop the training; nothing of a fold with one seed."""
+    spread = {fold: history.get("stop_score_spread") for fold, history in histories.items()}
+    return {fold: value for fold, value in spread.items() if value is not None}
 
 
 def curves(fold: int, history: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
