@@ -15,12 +15,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--fewer", type=int, default=9, choices=range(1, ENCODERS), help=f"encoders of the smaller of both, of {ENCODERS} (default: %(default)s)"
     )
+    encoders = Population()
+    parser.add_argument(
+        "--strength", type=float, default=np.mean(encoders.strengths).item(), help="of each encoder's label against its noise (default: %(default).2f)"
+    )
+    parser.add_argument(
+        "--correlation", type=float, default=encoders.correlation, help="share of the noise that all encoders have in common (default: %(default)s)"
+    )
+    parser.add_argument("--style", type=float, default=encoders.style, help="of actors, 0: all alike (default: %(default)s)")
+    parser.add_argument("--blend-share", type=float, help="blends of the clips (default: as in BLEMORE)")
+    parser.add_argument("--even-share", type=float, default=encoders.even_share, help="50/50 of the blends (default: %(default).3f)")
     parser.add_argument("--sets", type=int, default=300, help="test sets to simulate (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
     if min(asked.clips, asked.actors, asked.sets) < 1 or asked.clips < asked.actors:
         parser.error("clips, actors and sets must be positive, and every actor needs a clip")
-    population = Population(strengths=(np.mean(Population().strengths).item(),) * ENCODERS)
+    shares = (asked.correlation, asked.even_share, 0 if asked.blend_share is None else asked.blend_share)
+    if not all(0 <= share <= 1 for share in shares) or not (0 <= asked.strength < np.inf and 0 <= asked.style < np.inf):
+        parser.error("correlation and shares are from 0 to 1, strength and style not negative")
+    population = Population((asked.strength,) * ENCODERS, asked.correlation, asked.style, asked.blend_share, asked.even_share)
     found = simulated_differences(population, asked.fewer, asked.clips, asked.actors, asked.sets, asked.seed)
     by_chance = float((np.abs(found - found.mean()) >= abs(asked.difference)).mean())
     low, high = np.quantile(found, [0.025, 0.975])

@@ -32,6 +32,16 @@ def test_strength_and_correlation_can_be_tuned():
     assert np.array_equal(*alike)
 
 
+def test_the_label_mix_can_be_tuned():
+    population = Population((1.0,), blend_share=0.25, even_share=0.6)
+    for data in (simulate(population, 0), simulate_unseen(population, 0, actors=10, clips_per_actor=40)):
+        blends = data.truth[is_blend(data.truth)]
+        assert len(blends) == pytest.approx(0.25 * len(data.truth), abs=3)
+        assert (blends.max(axis=1) == 50).mean() == pytest.approx(0.6, abs=0.005)
+    unchanged = simulate_unseen(Population((1.0,)), 0, actors=10, clips_per_actor=50)
+    assert is_blend(unchanged.truth).sum() == 270
+
+
 def test_unseen_actors_are_as_many_as_asked():
     unseen = simulate_unseen(Population((1.0,)), 0, actors=7, clips_per_actor=9)
     assert len(np.unique(unseen.actor)) == 7
@@ -41,5 +51,14 @@ def test_unseen_actors_are_as_many_as_asked():
 def test_what_a_difference_means(capsys):
     difference.main(["0.017", "--sets", "4", "--clips", "60", "--actors", "5"])
     assert "on 4 test sets of 60 clips by 5 actors" in capsys.readouterr().out
+    small = ["0.017", "--sets", "2", "--clips", "60", "--actors", "5"]
+    difference.main([*small, "--strength", "50", "--correlation", "0", "--style", "0", "--blend-share", "0", "--even-share", "1"])
+    assert "scores +0.0000 on average, +0.0000 to +0.0000" in capsys.readouterr().out, "encoders without noise leave nothing to gain"
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--clips", "3"), ("--correlation", "1.1"), ("--even-share", "-0.1"), ("--blend-share", "2"), ("--strength", "-1"), ("--style", "nan")]
+)
+def test_what_no_population_has_is_refused(wrong):
     with pytest.raises(SystemExit):
-        difference.main(["0.017", "--clips", "3"])
+        difference.main(["0.017", *wrong])

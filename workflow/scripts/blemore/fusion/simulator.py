@@ -19,7 +19,7 @@ from blemore.fusion.weights import fuse
 FOLD_CLIPS = (522, 486, 468, 472, 508)  # of the challenge: 2,456 training clips
 FOLD_BLENDS = (280, 270, 240, 240, 296)
 FOLD_ACTORS = (9, 9, 8, 8, 9)  # 43; how they are spread over the folds is not published
-EVEN_SHARE = 1 / 3  # of the blends
+BLEND_SHARE, EVEN_SHARE = 0.54, 1 / 3  # blends of the clips, 50/50 of the blends
 PAIRS = np.array([(first, second) for first in range(5) for second in range(first + 1, 5)])
 ENCODERS = 12
 
@@ -30,21 +30,26 @@ class Population(NamedTuple):
     strengths: tuple[float, ...] = tuple(np.linspace(0.6, 1.1, ENCODERS).tolist())  # of the label against noise of 1, one per encoder
     correlation: float = 0.5  # share of the noise's variance that all encoders have in common
     style: float = 0.3  # standard deviation of an actor's preferences, and of the logarithm of the actor's scale; 0: all alike
+    blend_share: float | None = None  # of the clips; None: as many as each fold of the challenge has, and of unseen actors as many as all
+    even_share: float = EVEN_SHARE  # 50/50 of the blends
 
 
 def simulate(population: Population, seed: int) -> OutOfFold:
-    """The training clips: 43 actors in five folds with the official counts of clips and blends; probabilities (m, 2456, 6)."""
+    """The training clips: 43 actors in five folds with the official counts of clips and, by default, of blends; probabilities (m, 2456, 6)."""
     rng = np.random.default_rng([seed, 0])
     actor = np.concatenate([np.sort(np.arange(clips) % actors) + sum(FOLD_ACTORS[:fold]) for fold, (clips, actors) in enumerate(zip(FOLD_CLIPS, FOLD_ACTORS))])
-    truth = np.concatenate([draw_truth(rng, clips, blends) for clips, blends in zip(FOLD_CLIPS, FOLD_BLENDS, strict=True)])
+    share = population.blend_share
+    blends = FOLD_BLENDS if share is None else [round(clips * share) for clips in FOLD_CLIPS]
+    truth = np.concatenate([draw_truth(rng, *counts, population.even_share) for counts in zip(FOLD_CLIPS, blends, strict=True)])
     return _clips(population, rng, truth, actor, np.repeat(np.arange(len(FOLD_CLIPS)), FOLD_CLIPS))
 
 
-def simulate_unseen(population: Population, seed: int, actors: int, clips_per_actor: int = 57, blend_share: float = 0.54) -> OutOfFold:
+def simulate_unseen(population: Population, seed: int, actors: int, clips_per_actor: int = 57) -> OutOfFold:
     """Clips of other actors of the same population, all in fold 0."""
     rng = np.random.default_rng([seed, 1])
     clips = actors * clips_per_actor
-    truth = draw_truth(rng, clips, round(clips * blend_share))
+    share = BLEND_SHARE if population.blend_share is None else population.blend_share
+    truth = draw_truth(rng, clips, round(clips * share), population.even_share)
     return _clips(population, rng, truth, np.repeat(np.arange(actors), clips_per_actor), np.zeros(clips, dtype=np.int64))
 
 
@@ -53,12 +58,12 @@ def simulate_like(population: Population, rng: np.random.Generator, truth: NDArr
     return _clips(population, rng, truth, np.unique(actor, return_inverse=True)[1], fold)
 
 
-def draw_truth(rng: np.random.Generator, clips: int, blends: int) -> NDArray[np.int8]:
-    """Labels in percent (n, 6) in random order: as many blends, a third of them 50/50; emotions, pairs and directions equally likely."""
+def draw_truth(rng: np.random.Generator, clips: int, blends: int, even_share: float = EVEN_SHARE) -> NDArray[np.int8]:
+    """Labels in percent (n, 6) in random order: as many blends, a share of them 50/50; emotions, pairs and directions equally likely."""
     percent = np.zeros((clips, len(EMOTIONS)), dtype=np.int8)
     percent[np.arange(blends, clips), rng.integers(len(EMOTIONS), size=clips - blends)] = 100
     pairs = rng.permuted(PAIRS[rng.integers(len(PAIRS), size=blends)], axis=1)
-    even = rng.permutation(blends) < round(blends * EVEN_SHARE)
+    even = rng.permutation(blends) < round(blends * even_share)
     percent[np.arange(blends), pairs[:, 0]] = np.where(even, 50, 70)
     percent[np.arange(blends), pairs[:, 1]] = np.where(even, 50, 30)
     return rng.permutation(percent)
