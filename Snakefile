@@ -8,14 +8,31 @@ configfile: workflow.source_path("config.yaml")
 
 include: "rules/common.smk"
 include: "rules/common_elsewhere.smk"
+include: "rules/common_predict.smk"
 include: "rules/data.smk"
 include: "rules/media.smk"
 include: "rules/features.smk"
 include: "rules/elsewhere.smk"
-include: "rules/finetune.smk"
-include: "rules/classify.smk"
-include: "rules/fusion.smk"
-include: "rules/report.smk"
+
+
+if SYSTEM:
+
+    include: "rules/predict.smk"
+
+else:
+
+    include: "rules/finetune.smk"
+    include: "rules/classify.smk"
+    include: "rules/fusion.smk"
+    include: "rules/system.smk"
+    include: "rules/report.smk"
+
+    rule all:
+        default_target: True
+        input:
+            "results/report/index.html",
+            "results/report/tables/table_1.csv",
+            submissions,
 
 
 # Snakemake has nothing to compare these with, and would use them whatever made them.
@@ -34,11 +51,3 @@ if (
 onstart:
     if not NEEDS_NO_DATA:
         configuration.write(config, "results/config.yaml")
-
-
-rule all:
-    default_target: True
-    input:
-        "results/report/index.html",
-        "results/report/tables/table_1.csv",
-        submissions,

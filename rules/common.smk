@@ -9,12 +9,13 @@ from snakemake.exceptions import WorkflowError
 from snakemake.iocontainers import Wildcards
 
 from blemore import configuration, foreign
-from blemore.data.catalogue import Catalogue, missing_videos_paragraph
+from blemore.data.catalogue import missing_videos_paragraph
 from blemore.features import api_requests, readiness, weights
 from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
 from blemore.fusion.submission_list import PROTOCOLS
 from blemore.job import BadInput
+from blemore.prediction import new_clips, system
 from blemore.settings import file_digests, fingerprint, pick
 
 # Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
@@ -31,8 +32,20 @@ def refuse(error):
     sys.exit(1)
 
 
+def take_part_in_prediction():
+    """As `take_part`; nothing is trained, so there are no ensembles and folds."""
+    encoders = system.select(config, SYSTEM, CATALOGUE)
+    if workflow.is_main_process and not NEEDS_NO_DATA:
+        CATALOGUE.make_links()
+        if notice := system.notice(SYSTEM):
+            print(notice, file=sys.stderr)
+    return encoders, {}, [], CATALOGUE.shards
+
+
 def take_part():
     """Encoders, ensembles, folds and shards of this run."""
+    if SYSTEM:
+        return take_part_in_prediction()
     shards = CATALOGUE.shards
     if workflow.is_main_process:
         from blemore.data import validation
@@ -47,10 +60,18 @@ def take_part():
     )
 
 
-CATALOGUE = Catalogue(config["data"])
 try:
     if workflow.is_main_process:
         configuration.validate(config)
+    SYSTEM = (
+        system.open_system(named) if (named := config["predict"]["system"]) else None
+    )
+    if workflow.is_main_process:
+        system.check_targets(sys.argv[1:], bool(SYSTEM))
+    if SYSTEM:
+        config.update(system.configured(config, SYSTEM))
+        configuration.validate_types(config)
+    CATALOGUE = new_clips.catalogue_of(config)
     try:
         ENCODERS, ENSEMBLES, FOLDS, SHARDS = take_part()
     except BadInput:
@@ -193,6 +214,11 @@ def local_weights(wildcards):
 def single_file(wildcards):
     """The file that a checkpoint is, where it is one among others in its folder."""
     return config["features"][wildcards.encoder].get("file")
+
+
+def needed_weights(wildcards):
+    """SHA-256 of the weights that an exported system was trained with; None in a run that trains."""
+    return SYSTEM.content["weights"].get(wildcards.encoder) if SYSTEM else None
 
 
 def frame_store(pattern):

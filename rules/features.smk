@@ -36,6 +36,7 @@ rule fetch_weights:
         code=fingerprint("fetch_weights.py", env="torch"),
         file=single_file,
         files=local_weights,
+        needed=needed_weights,
         runtime=runtime("weights"),
         hub_offline=hub_offline,
     script:

@@ -78,7 +78,7 @@ for name in names:
 print(json.dumps([found, sorted({"torch", "transformers"} & set(sys.modules))]))
 """
 IN_TORCH = {script for script, env in rule_scripts(SCRIPTS.parents[1]) if env == "torch"} - {"fetch_weights.py"}
-WITHOUT_TRANSFORMERS = {"train_head.py", "retrain_head.py", "track_faces.py"}
+WITHOUT_TRANSFORMERS = {"train_head.py", "retrain_head.py", "track_faces.py", "predict_head.py", "export_system.py"}
 GROUPS = {  # scripts -> what of torch and transformers they may import
     "no model": ({path.name for path in SCRIPTS.glob("*.py")} - IN_TORCH, set()),
     "heads and detection": (WITHOUT_TRANSFORMERS, {"torch"}),
@@ -100,7 +100,16 @@ def test_the_imports_found_are_those_python_makes(group):
 
 
 def test_what_snakemake_parses_with_needs_no_package_that_snakemake_lacks():
-    modules = ("configuration", "data.catalogue", "data.validation", "features.readiness", "features.weights", "settings")
+    modules = (
+        "configuration",
+        "data.catalogue",
+        "data.validation",
+        "features.readiness",
+        "features.weights",
+        "prediction.new_clips",
+        "prediction.system",
+        "settings",
+    )
     code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); " + "; ".join(f"import blemore.{module}" for module in modules)
     code += "; print(sorted({'numpy', 'pandas', 'yaml', 'jsonschema', 'zarr', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.numpy import load_file
 from scipy.special import rel_entr, softmax
 
 from blemore.classify.data import Dataset, Examples, align, examples
 from blemore.classify.heads import train_members
 from blemore.classify.mlp import _batches, build, predict_logits, train_mlp
-from blemore.classify.training import save_head, train_and_predict
+from blemore.classify.saved import predict_head, save_head
+from blemore.classify.training import train_and_predict
 from blemore.data.labels import EMOTIONS
 from blemore.finetune.learning import epochs_of, mean_log_probability, save_history, soft_label_loss
 from blemore.fusion.thresholds import best_grid_score
@@ -230,16 +230,25 @@ def test_nothing_to_train_on_is_one_sentence():
         examples(data, "inner")
 
 
-def test_a_saved_head_predicts_the_same(tmp_path):
+@pytest.mark.parametrize("recipe", [MLP, LOGISTIC], ids=["mlp", "logistic"])
+@pytest.mark.parametrize("emotions", [6, 4, 2])
+def test_a_saved_head_predicts_the_same_also_where_emotions_were_absent(tmp_path, recipe, emotions):
     data = dataset()
-    rows, members, scaler = train_and_predict(data, {"early_stopping": "inner", "seeds": [4]}, MLP, best_grid_score)
+    data = data._replace(y=np.eye(6, dtype=np.float32)[data.y.argmax(1) % emotions])
+    rows, members, scaler = train_and_predict(data, {"early_stopping": "inner", "seeds": [4, 5]}, recipe, best_grid_score)
     save_head(tmp_path / "head.safetensors", members, scaler)
-    tensors = load_file(tmp_path / "head.safetensors")
-    network = build(8, MLP["hidden"], MLP["batch_norm"], MLP["dropout"]).eval()
-    network.load_state_dict({name.removeprefix("seed4."): torch.from_numpy(values) for name, values in tensors.items() if name.startswith("seed4.")})
-    x = ((data.x - tensors["scaler.mean"]) / tensors["scaler.scale"]).astype(np.float32)
-    assert softmax(predict_logits(network, x), axis=1) == pytest.approx(rows.probability, abs=1e-5)
+    assert np.array_equal(predict_head(tmp_path / "head.safetensors", recipe, data.x), rows.logit)
     assert rows.probability.shape == (90, len(EMOTIONS))
+
+
+def test_a_saved_head_refuses_other_features_and_recipes(tmp_path):
+    data = dataset()
+    _, members, scaler = train_and_predict(data, {"early_stopping": "inner", "seeds": [1]}, MLP | {"epochs": 1}, best_grid_score)
+    save_head(tmp_path / "head.safetensors", members, scaler)
+    with pytest.raises(BadInput, match="takes 8 numbers per clip, but the features have 7"):
+        predict_head(tmp_path / "head.safetensors", MLP, data.x[:, :7])
+    with pytest.raises(BadInput, match="does not hold a head of this recipe"):
+        predict_head(tmp_path / "head.safetensors", MLP | {"hidden": [8]}, data.x)
 
 
 def test_the_history_gives_the_spread_over_seeds(tmp_path):

@@ -25,6 +25,7 @@ TARGETS = {
     "report",
     "submission",
     "predict",
+    "system",
     "gemini_estimate",
     "validate",
     "shards",
@@ -43,11 +44,19 @@ def validate(config: Mapping[str, Any]) -> None:
     Raises:
         BadInput: with all problems at once, each with the setting, its value and what is allowed.
     """
+    validate_types(config)
+    refuse([*_encoder_problems(config), *_curve_problems(config), *_ensemble_problems(config)], "the configuration")
+
+
+def validate_types(config: Mapping[str, Any]) -> None:
+    """Checks types, ranges and names alone, which is what can be wrong where the rest was checked when it was used for training.
+
+    Raises:
+        BadInput: as `validate`.
+    """
     schema = load_schema("config")
     problems = list(_schema_problems(config, schema, ""))
-    if not problems:
-        problems = [*_kind_problems(config, schema), *_name_problems(config)]
-    refuse(problems or [*_encoder_problems(config), *_curve_problems(config), *_ensemble_problems(config)], "the configuration")
+    refuse(problems or [*_kind_problems(config, schema), *_name_problems(config)], "the configuration")
 
 
 def encoders_of(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

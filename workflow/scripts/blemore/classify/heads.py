@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 from blemore.classify.data import Examples
 from blemore.classify.mlp import predict_logits, train_mlp
@@ -20,7 +21,7 @@ class Member(NamedTuple):
     """One trained head: its seed, parameters by name, history, and log-probabilities of the clips asked for."""
 
     seed: int
-    parameters: dict[str, NDArray[np.float32]]
+    parameters: dict[str, NDArray]
     history: dict[str, Any]
     log_probability: NDArray[np.float32]
 
@@ -44,7 +45,7 @@ def _mlp(examples: Examples, x: NDArray[np.float32], recipe: Mapping[str, Any], 
     trained = train_mlp(examples, recipe, seed, score, epochs)
     parameters = {name: tensor.numpy() for name, tensor in trained.network.state_dict().items()}
     history = {"best_epoch": trained.best_epoch, "train_loss": trained.train_loss, "stop_loss": trained.stop_loss, "stop_score": trained.stop_score}
-    return Member(seed, parameters, history, log_softmax(predict_logits(trained.network, x), axis=1))
+    return Member(seed, parameters, history, mlp_log_probability(trained.network, x))
 
 
 def _logistic(examples: Examples, x: NDArray[np.float32], recipe: Mapping[str, Any], seed: int) -> Member:
@@ -52,8 +53,19 @@ def _logistic(examples: Examples, x: NDArray[np.float32], recipe: Mapping[str, A
     row, label = np.nonzero(examples.train_y)
     model = LogisticRegression(C=recipe["inverse_regularization"], max_iter=recipe["max_iterations"])
     model.fit(examples.train_x[row].astype(np.float64), label, sample_weight=examples.train_y[row, label])
+    # All that decides a prediction, in the precision it is made with.
+    parameters = {"coefficient": model.coef_, "intercept": model.intercept_, "classes": model.classes_}
+    history = {"best_epoch": int(model.n_iter_.max()), "train_loss": [], "stop_loss": [], "stop_score": []}
+    return Member(seed, parameters, history, logistic_log_probability(model, x))
+
+
+def mlp_log_probability(network: nn.Sequential, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of a network in evaluation mode, standardised features (n, d) -> (n, 6)."""
+    return log_softmax(predict_logits(network, x), axis=1)
+
+
+def logistic_log_probability(model: LogisticRegression, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Standardised features (n, d) -> (n, 6); emotions that no training clip had get `NEVER_SEEN`."""
     log_probability = np.full((len(x), len(EMOTIONS)), NEVER_SEEN, np.float32)
     log_probability[:, model.classes_] = model.predict_log_proba(x.astype(np.float64))
-    parameters = {"coefficient": model.coef_.astype(np.float32), "intercept": model.intercept_.astype(np.float32)}
-    history = {"best_epoch": int(model.n_iter_.max()), "train_loss": [], "stop_loss": [], "stop_score": []}
-    return Member(seed, parameters, history, log_softmax(log_probability, axis=1))
+    return log_softmax(log_probability, axis=1)

@@ -1,16 +1,14 @@
 """From a sheet and a feature store to the stores of one head and fold."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors.numpy import save_file
 from sklearn.preprocessing import StandardScaler
 
 from blemore.classify.data import Dataset, examples, scaled
 from blemore.classify.heads import Member, train_members
+from blemore.classify.saved import save_head
 from blemore.data.labels import EMOTIONS
 from blemore.finetune.learning import Score, mean_log_probability, save_history
 from blemore.stores import Probabilities, write_probabilities
@@ -45,11 +43,3 @@ def write_results(output: Any, rows: Probabilities, members: Sequence[Member], s
     save_head(output.head, members, scaler)
     save_history(output.history, {member.seed: member.history for member in members})
     write_probabilities(output.store, rows, EMOTIONS, attributes)
-
-
-def save_head(path: str | Path, members: Sequence[Member], scaler: StandardScaler) -> None:
-    """Scaler and parameters of every seed as safetensors: enough to predict elsewhere."""
-    tensors: dict[str, NDArray] = {"scaler.mean": scaler.mean_, "scaler.scale": scaler.scale_}
-    for member in members:
-        tensors |= {f"seed{member.seed}.{name}": np.ascontiguousarray(values) for name, values in member.parameters.items()}
-    save_file(tensors, path)

@@ -12,6 +12,8 @@ from blemore.features.kinds import FINE_TUNED, IMAGE, OWN_HEAD, SPEECH, VIDEO
 from blemore.features.readiness import STORED, Readiness, manifest_of, readiness
 from blemore.finetune.hours import hours_of_one_core
 from blemore.job import BadInput
+from blemore.prediction.new_clips import catalogue_of
+from blemore.prediction.system import state
 
 
 class Cost(NamedTuple):
@@ -63,19 +65,20 @@ MEDIA_OF_INPUT = {
 
 def report(config: Mapping[str, Any]) -> str:
     """The table of encoders, then the data, then cost; complete also where no data set is there."""
-    catalogue, missing = _catalogue(config["data"])
-    states = [readiness(name, config, catalogue) for name in config["encoders"]]
+    catalogue, missing = _catalogue(config)
+    known = state if config["predict"]["system"] else readiness
+    states = [known(name, config, catalogue) for name in config["encoders"]]
     sections = [_encoder_lines(states, config), _data_lines(catalogue, missing, states, config)]
     if catalogue:
         sections.append(_cost_lines(catalogue, states, config))
-        sections.append(_sheet_problems(catalogue))
+        sections.append(_sheet_problems(catalogue) if not config["predict"]["system"] else iter(()))
     return "\n\n".join(text for lines in sections if (text := "\n".join(lines))) + "\n"
 
 
-def _catalogue(data: Mapping[str, Any]) -> tuple[Catalogue | None, str]:
-    catalogue = Catalogue(data)
+def _catalogue(config: Mapping[str, Any]) -> tuple[Catalogue | None, str]:
+    catalogue = catalogue_of(config)
     try:
-        return (catalogue, "") if catalogue.clips else (None, f"{data['train_sheet']} names no clip.")
+        return (catalogue, "") if catalogue.clips else (None, f"{config['data']['train_sheet']} names no clip.")
     except BadInput as error:
         return None, str(error)
 
@@ -106,6 +109,9 @@ def _data_lines(catalogue: Catalogue | None, missing: str, states: Iterable[Read
     data = config["data"]
     if not catalogue:
         yield missing
+        return
+    if config["predict"]["system"]:
+        yield f"new clips   {len(catalogue.clips)}, {len(catalogue.shards)} shards; nothing is trained"
         return
     count = {split: [clip for clip in catalogue.clips if clip.split == split] for split in ("train", "train_only", "test")}
     actors = {clip.actor for clip in count["train"]}
@@ -160,7 +166,7 @@ def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mappi
 
 def estimate_report(config: Mapping[str, Any]) -> str:
     """Requests, frames and dollars of every encoder that asks an API, or of those configured if none takes part; nothing is sent."""
-    catalogue, missing = _catalogue(config["data"])
+    catalogue, missing = _catalogue(config)
     if not catalogue:
         return f"{missing}\n"
     asking = {name: encoder for name, encoder in config["features"].items() if encoder["kind"] == "gemini"}

@@ -65,6 +65,11 @@ def save(network: Classifier, folder: Path) -> None:
     network.model.save_pretrained(folder)
 
 
+def open_trained(recipe: Mapping[str, Any], folder: Path) -> nn.Module:
+    """What `save` wrote, which holds the head too."""
+    return build(recipe, folder).network
+
+
 def media(recipe: Mapping[str, Any], folder: Path) -> Spread:
     """Body frames in the size, mean and deviation that the checkpoint's own preprocessor states."""
     stated, config = read_json(folder / "preprocessor_config.json"), read_json(folder / "config.json")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from blemore.finetune.clips import Windows
 from blemore.finetune.pictures import IMAGENET_MEAN, IMAGENET_STD, Pictures
@@ -28,6 +28,13 @@ def build(recipe: Mapping[str, Any], folder: Path) -> Trainee:
 def save(network: S4D, folder: Path) -> None:
     """Writes all weights by the names of the released layout."""
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / "model.safetensors")
+
+
+def open_trained(recipe: Mapping[str, Any], folder: Path) -> S4D:
+    """What `save` wrote."""
+    network = S4D(frames=recipe["n_frames"], **recipe["sizes"])
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    return network
 
 
 def media(recipe: Mapping[str, Any], folder: Path) -> Windows:

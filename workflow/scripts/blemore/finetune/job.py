@@ -60,8 +60,7 @@ def fine_tune(snakemake: Any, build: Build, media: ReadMedia, score: Score) -> N
     settings = resolve(given)
     folder, weights = open_folder(given["model"], given["revision"], params.runtime["weights"], snakemake.input.weights, given.get("file"))
     data = dataset(read_checked_sheet(snakemake.input.sheet), snakemake.input.stores, snakemake.wildcards.model, params.cfg["early_stopping"])
-    device = resolve_device(params.runtime["device"])
-    machine = Machine(device, resolve_precision(settings["training"]["precision"], device), params.runtime["loader_workers"] if device == "cuda" else 0)
+    machine = machine_of(settings, params.runtime)
     epochs = _epochs(snakemake.input.histories)
     made = {
         "recipe": given,
@@ -93,6 +92,12 @@ def fine_tune(snakemake: Any, build: Build, media: ReadMedia, score: Score) -> N
     write_probabilities(snakemake.output.store, predictions(data, predicted), EMOTIONS, attributes, [source.status for source in data.sources])
     for resume in resumes:
         resume.remove()
+
+
+def machine_of(settings: Mapping[str, Any], runtime: Mapping[str, Any]) -> Machine:
+    """Where a network runs; a GPU has processes beside it that read clips."""
+    device = resolve_device(runtime["device"])
+    return Machine(device, resolve_precision(settings["training"]["precision"], device), runtime["loader_workers"] if device == "cuda" else 0)
 
 
 def dataset(sheet: pd.DataFrame, stores: Sequence[str], model: str, early_stopping: str) -> Dataset:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2Model
 
@@ -70,6 +70,17 @@ def save(network: SpeechClassifier, folder: Path) -> None:
     """Writes the encoder in the layout of transformers, and pooling and head beside it."""
     network.encoder.save_pretrained(folder)
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items() if name.startswith(HEAD)}, folder / "head.safetensors")
+
+
+def open_trained(recipe: Mapping[str, Any], folder: Path) -> nn.Module:
+    """What `save` wrote."""
+    network = build(recipe, folder).network
+    head = load_file(folder / "head.safetensors")
+    needed = {name for name in network.state_dict() if name.startswith(HEAD)}
+    if set(head) != needed:
+        raise BadInput(f"{folder / 'head.safetensors'} does not hold {', '.join(sorted(needed ^ set(head)))} as it should; train the encoder again.")
+    network.load_state_dict(head, strict=False)
+    return network
 
 
 def media(recipe: Mapping[str, Any], folder: Path) -> Sound:

@@ -1,0 +1,142 @@
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from blemore.data.emotions import EMOTIONS
+from blemore.fusion.protocols import Fusion
+from blemore.fusion.thresholds import Thresholds
+from blemore.job import BadInput
+from blemore.prediction import system as systems
+from blemore.prediction.export import write_system
+from blemore.prediction.new_clips import NewClips
+from blemore.prediction.predictions import fuse_members, records, table
+from blemore.prediction.system import check_targets, configured, notice, open_system, select, versions
+from fetch_weights import refuse_others
+
+
+@pytest.fixture
+def config(repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "a.mov").touch()
+    return yaml.safe_load((repository / "config.yaml").read_text())
+
+
+def export(folder, config, *names, **changes):
+    """A system of the named encoders, with one file."""
+    (folder / "heads").mkdir(parents=True)
+    (folder / "heads" / "one.safetensors").write_bytes(b"weights")
+    stored = {"media": config["media"], "features": {name: config["features"][name] for name in names}, "concatenations": {}, "heads": {}}
+    chosen = {"weights": [1 / len(names)] * len(names), "alpha": 0.1, "beta": 0.1, "average": "probabilities"}
+    content = {"ensemble": "all", "members": [[name, "mlp_1024"] for name in names], "models": ["fold0"], "chosen": chosen, "settings": stored, "weights": {}}
+    write_system(folder, content | versions() | changes)
+    return open_system(folder)
+
+
+def test_an_exported_system_is_read_as_it_was_written(config, tmp_path):
+    system = export(tmp_path / "system", config, "prosody")
+    assert system.members == [("prosody", "mlp_1024")]
+    system.check("")
+    assert notice(system) == ""
+
+
+def test_every_damage_is_one_sentence(config, tmp_path):
+    folder = tmp_path / "system"
+    with pytest.raises(BadInput, match=r"is not there; name a folder that `snakemake system` has made"):
+        open_system(folder)
+    system = export(folder, config, "prosody")
+    (folder / "heads" / "one.safetensors").write_bytes(b"Weights")
+    system.check("finetune/")
+    with pytest.raises(BadInput, match=r"one.safetensors is not the file that system.json names"):
+        system.check("heads/")
+    (folder / "heads" / "one.safetensors").unlink()
+    with pytest.raises(BadInput, match=r"one.safetensors is not there"):
+        system.check("heads/")
+    text = (folder / "system.json").read_text()
+    for damaged in (text.replace('"alpha": 0.1', '"alpha": 0.2'), text[:-20], "[]", "{}"):
+        (folder / "system.json").write_text(damaged)
+        with pytest.raises(BadInput, match=r"system.json is damaged; copy the exported system again, whole"):
+            open_system(folder)
+
+
+def test_other_code_or_packages_are_said_once(config, tmp_path):
+    code = versions()["code"] | {"track_faces.py": "another"}
+    said = notice(export(tmp_path / "system", config, "prosody", code=code, packages={"numpy": "1.0"}))
+    assert "exported by other code or packages" in said
+    assert "track_faces.py, numpy 1.0 -> " in said
+
+
+def test_the_system_decides_numbers_and_the_user_places_and_consent(config, tmp_path):
+    system = export(tmp_path / "system", config, "prosody", "wav2vec2", "gemini", "imagebind")
+    mine = json.loads(json.dumps(config))
+    mine["media"]["track"]["fps"] = 7
+    mine["features"]["wav2vec2"]["layers"] = [1, 2]
+    mine["features"]["gemini"] |= {"confirm_upload": True, "dimension": 128}
+    mine["predict"]["places"] = {"wav2vec2": "here", "imagebind": "arrays"}
+    found = configured(mine, system)
+    assert found["media"] == config["media"]
+    assert found["features"]["wav2vec2"] == config["features"]["wav2vec2"] | {"model": "here"}
+    assert found["features"]["gemini"] == config["features"]["gemini"] | {"confirm_upload": True}
+    assert found["features"]["imagebind"]["test"] == "arrays"
+    mine["predict"]["places"] = {"wav2vec": "here"}
+    with pytest.raises(BadInput, match=r"predict.places names wav2vec, no encoder of .*: did you mean wav2vec2\?"):
+        configured(mine, system)
+
+
+def test_encoders_that_lack_something_stop_the_run_or_are_left_out(config, tmp_path):
+    system = export(tmp_path / "system", config, "prosody", "wav2vec2", "imagebind", "hicmae_own")
+    del config["features"]["hicmae_own"]
+    merged = config | configured(config, system)
+    catalogue = NewClips(merged["data"], ["a.mov"])
+    with pytest.raises(BadInput, match=r"3 of 4 encoders of .* cannot run") as error:
+        select(merged, system, catalogue)
+    for words in ("wav2vec2: weights missing", "name their place in predict.places", "does not bring the program of hicmae_own"):
+        assert words in str(error.value)
+    assert select(merged | {"missing_encoders": "skip"}, system, catalogue) == ["prosody"]
+
+
+def test_a_system_says_no_program_that_runs_here(config, tmp_path):
+    system = export(tmp_path / "system", config, "hicmae_own")
+    config["features"]["hicmae_own"] |= {"function": "mine.py:embed"}
+    assert configured(config, system)["features"]["hicmae_own"]["function"] == "mine.py:embed"
+
+
+def test_targets_are_refused_where_they_cannot_be_made():
+    with pytest.raises(BadInput, match="predict needs a trained system"):
+        check_targets(["--cores", "1", "predict"], predicts=False)
+    with pytest.raises(BadInput, match=r"predict.system is set, and report trains"):
+        check_targets(["report"], predicts=True)
+    check_targets(["--directory", "predict", "all"], predicts=False)
+    check_targets(["predict", "media", "--directory", "all"], predicts=True)
+
+
+def test_weights_must_be_those_of_the_training():
+    refuse_others("w", {"config.json": "a"}, None)
+    refuse_others("w", {"config.json": "a"}, {"config.json": "a"})
+    with pytest.raises(BadInput, match=r"w does not hold the weights that the system was trained with \(model.safetensors differ\)"):
+        refuse_others("w", {"config.json": "a", "model.safetensors": "b"}, {"config.json": "a", "model.safetensors": "c"})
+
+
+def test_what_is_there_is_fused_and_what_is_not_is_no_guess():
+    p = np.full((3, 3, 6), np.nan)
+    p[0, 0], p[1, 0], p[1, 1] = np.eye(6)[0], np.eye(6)[1], np.eye(6)[5]
+    fusion = Fusion(np.array([0.5, 0.3, 0.2]), Thresholds(0.1, 0.1, 0, 0, 0))
+    outcome = fuse_members(p, ["a", "b", "c"], fusion)
+    assert outcome.fused[0, :2].tolist() == pytest.approx([0.625, 0.375])
+    assert outcome.decision.tolist() == [[70, 30, 0, 0, 0, 0], [0, 0, 0, 0, 0, 100], [0] * 6]
+    assert outcome.used == [["a", "b"], ["b"], []]
+    assert outcome.confidence[:2].tolist() == [1, 1]
+    files = {"x": "x.mov", "y": "y.mov", "z": "z.mov"}
+    status = {name: dict.fromkeys(files, "ok") for name in "abc"}
+    rows, said = table(files, outcome, status), records(files, outcome, status)
+    assert rows["decision"].tolist() == [f"{EMOTIONS[0]} 70 {EMOTIONS[1]} 30", f"{EMOTIONS[5]} 100", ""]
+    assert said[0]["decision"] == {EMOTIONS[0]: 70, EMOTIONS[1]: 30}
+    assert (said[2]["probability"], said[2]["decision"], said[2]["confidence"]) == (None, None, None)
+
+
+def test_the_code_of_a_prediction_is_all_that_its_rules_run(repository):
+    text = (repository / "rules" / "predict.smk").read_text() + (repository / "rules" / "media.smk").read_text()
+    for script in (path.name for path in (repository / "workflow" / "scripts").glob("*.py") if f'fingerprint("{path.name}"' in text):
+        assert script in systems.SCRIPTS
