@@ -58,7 +58,7 @@ def embed(media, tiny, folder, **changes):
     folder.mkdir(exist_ok=True)
     fetched = SimpleNamespace(output=SimpleNamespace(description=str(folder / "weights.json")))
     cfg = {"kind": "wav2vec2", "layers": [6, 12], "model": str(tiny), "precision": "float32", "revision": "main", "segments": 1} | changes
-    fetched.params = params(cfg=cfg, runtime={"weights": "weights"}, file=None, hub_offline="0")
+    fetched.params = params(cfg=cfg, runtime={"weights": "weights"}, file=None, needed=None, hub_offline="0")
     fetch_weights.main(fetched)
     output = outputs(folder, "wav2vec2")
     inputs = SimpleNamespace(audio=str(media), weights=fetched.output.description)
@@ -70,7 +70,7 @@ def embed(media, tiny, folder, **changes):
 def test_fetching_obeys_what_the_user_says_of_the_hub_and_not_the_prefix_of_all_jobs(tiny, tmp_path, monkeypatch, asked):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     job = SimpleNamespace(output=SimpleNamespace(description=str(tmp_path / "weights.json")))
-    job.params = params(cfg={"model": str(tiny), "revision": "main"}, runtime={"weights": "weights"}, file=None, hub_offline=asked)
+    job.params = params(cfg={"model": str(tiny), "revision": "main"}, runtime={"weights": "weights"}, file=None, needed=None, hub_offline=asked)
     fetch_weights.main(job)
     assert os.environ["HF_HUB_OFFLINE"] == asked
 
