@@ -321,19 +321,29 @@ def all_members(pattern):
 
 
 def shown_media(setting, pattern):
-    """A file of every shard whose training clips the report shows; none where there are no videos, nor of sound that no encoder hears."""
+    """A file of every shard whose training clips the report shows; none where there are no videos."""
 
     def files(wildcards):
-        parts = configuration.parts_of(config, ENCODERS)
-        kinds = {config["features"][encoder]["kind"] for encoder in parts}
-        heard = any("extract_audio" in MEDIA_OF_KIND[kind] for kind in kinds)
-        if not config["report"][setting] or (setting == "embed_sound" and not heard):
+        if not config["report"][setting]:
             return []
         shards = {clip.shard for clip in CATALOGUE.clips if clip.split == "train"}
-        found = {clip.shard for clip in CATALOGUE.clips if clip.video}
-        return expand(pattern, shard=sorted(shards & found))
+        shards &= {clip.shard for clip in CATALOGUE.clips if clip.video}
+        if setting == "embed_sound":
+            shards = set(filter(is_heard(), shards))
+        return expand(pattern, shard=sorted(shards))
 
     return files
+
+
+def is_heard():
+    """Whether the sound of a shard is there or some encoder needs it anyway: none is extracted for the report alone, as beside features that were given."""
+    parts = configuration.parts_of(config, ENCODERS)
+    needed = any(
+        "extract_audio" in MEDIA_OF_KIND[config["features"][encoder]["kind"]]
+        and not Path(encoder_stores(encoder)[0]).is_file()
+        for encoder in parts
+    )
+    return lambda shard: needed or Path(f"results/media/audio/{shard}.json").is_file()
 
 
 def whole_configuration(wildcards, resources):
@@ -364,8 +374,13 @@ def foreign_stores():
 
 def settings_today(store):
     """What the rule that makes a store declares now, in the form of `foreign.made_by`."""
-    maker = next(one for one in workflow.rules if one.is_producer(store))
-    wildcards = Wildcards(fromdict=maker.get_wildcards(store))
+    maker = next((one for one in workflow.rules if one.is_producer(store)), None)
+    if maker:
+        wildcards = Wildcards(fromdict=maker.get_wildcards(store))
+    else:
+        # Provided features whose files are gone.
+        maker = workflow.get_rule("import_provided")
+        wildcards = Wildcards(fromdict={"encoder": Path(store).stem})
     params = {
         name: value(wildcards) if callable(value) else value
         for name, value in maker.params.items()

@@ -49,13 +49,21 @@ def provided_files(encoder):
     return provided.provided_files(CATALOGUE, config["features"][encoder])
 
 
-def provided_places(wildcards):
-    """No inputs; but where the folders are gone, a gathered store counts as given."""
-    if not any(file for file, *_ in provided_files(wildcards.encoder).values()):
-        raise WorkflowError(
-            f"no provided features of {wildcards.encoder} are there; `snakemake check` says where they were looked for."
-        )
-    return []
+def importable():
+    """Constrains the wildcard to encoders with provided features that are there, or were never imported: where they are gone, a gathered store counts as given."""
+    root, features = config["data"]["root"], config["features"]
+    named = {
+        name: [encoder[part] for part in ("train", "test") if encoder[part]]
+        for name, encoder in features.items()
+        if encoder["kind"] == "provided"
+    }
+    names = [
+        name
+        for name, places in named.items()
+        if any(Path(root, place).exists() for place in places)
+        or not Path(f"results/features/{name}.json").is_file()
+    ]
+    return "|".join(names) or "none"
 
 
 def imported_files(wildcards):

@@ -36,8 +36,6 @@ rule embed_external:
 
 
 rule import_provided:
-    input:
-        provided_places,
     output:
         store=directory("results/features/{encoder}.zarr"),
         manifest="results/features/{encoder}.json",
@@ -46,7 +44,7 @@ rule import_provided:
     benchmark:
         "results/benchmarks/import_provided/{encoder}.tsv"
     wildcard_constraints:
-        encoder=of_kind("provided"),
+        encoder=importable(),
     conda:
         "../envs/plain.yaml"
     threads: 1

@@ -103,7 +103,7 @@ def test_it_ends_in_a_score(run):
     """A preset that needs no key, no gated weights and no GPU."""
     text = (run.folder / "results/report/scores.txt").read_text()
     assert {line.split()[0] for line in text.splitlines()[1:5]} == {"all", "prosody", "wav2vec2", "wav2vec2_mlp_512"}
-    assert "Without hicmae, wavlm, hubert, imagebind, videomaev2." in text
+    assert "Without hicmae, wavlm, hubert, imagebind, videomaev2, openface3." in text
     scores = json.loads((run.folder / "results/fusion/all/scores.json").read_text())
     assert scores["clips"]["scored"]["total"] == 14
     assert [fold["n_clips"] for fold in scores["protocols"]["nested"]["folds"]] == [5, 5, 4]
