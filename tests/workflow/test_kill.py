@@ -11,7 +11,7 @@ import pytest
 from workflow.conftest import MINI
 from workflow.runs import LIMIT_S, Run
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.soak]
 
 
 def running_job(run, process, rule):
@@ -82,7 +82,7 @@ AT_TWO_STAGES = [("extract_audio", kill_group), ("train_head", kill_snakemake_al
 AT_EVERY_STAGE = [("track_faces", kill_group), ("embed_wav2vec2", kill_snakemake_alone), ("train_head", kill_group), ("fuse", kill_snakemake_alone)]
 
 
-@pytest.mark.parametrize("kills", [AT_TWO_STAGES, pytest.param(AT_EVERY_STAGE, marks=pytest.mark.soak)], ids=["two", "every"])
+@pytest.mark.parametrize("kills", [AT_TWO_STAGES, AT_EVERY_STAGE], ids=["two", "every"])
 def test_a_run_that_is_killed_at_some_stages_ends_with_the_stores_of_an_undisturbed_one(mini_folder, finished, tmp_path, kills):
     (tmp_path / "data").symlink_to(mini_folder / "data")
     run, kept = Run(tmp_path / "run", MINI), {}
