@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from blemore.features.audio import audio_clips
 from blemore.features.extraction import extract
-from blemore.features.prosody import WIDTH, compile_alone, prosody_frames
+from blemore.features.prosody import WIDTH, prosody_frames
 from blemore.job import run
 from blemore.stores import provenance, write_features
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 def main(snakemake) -> None:
-    compile_alone()
     cfg = snakemake.params.cfg
     analysis = {name: cfg[name] for name in ("f0_max_hz", "f0_min_hz", "hop_s")}
     encode = partial(prosody_frames, sample_rate_hz=snakemake.params.audio["sample_rate_hz"], **analysis)

@@ -1,17 +1,11 @@
-import librosa
 import numpy as np
 import pytest
 from design import FPS, PARAMETERS, generator
 from voices import BURST_OCTAVES, BURSTS_HZ, LOUDNESS_DB, PITCH_OCTAVES, SAMPLE_RATE_HZ, draw_voice, speak
 
-from blemore.features.prosody import compile_alone
+from blemore.locked_librosa import librosa
 
 VOICES = [("f", 0), ("m", 1), ("f", 2)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled():
-    compile_alone()
 
 
 def spoken(gender, actor, n_frames=50, **parameters):

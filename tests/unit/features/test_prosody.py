@@ -1,23 +1,12 @@
-import fcntl
-import subprocess
-import sys
-from pathlib import Path
-
-import librosa
 import numpy as np
 import pytest
 
 from blemore.features.extraction import TooShort
-from blemore.features.prosody import WIDTH, compile_alone, prosody_frames
+from blemore.features.prosody import WIDTH, prosody_frames
 
 RATE = 16000
 SETTINGS = {"sample_rate_hz": RATE, "f0_min_hz": 65.0, "f0_max_hz": 1000.0, "hop_s": 0.01}
 TIME_S = np.arange(RATE) / RATE
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled():
-    compile_alone()
 
 
 def tone(hz, amplitude=0.5):
@@ -67,15 +56,3 @@ def test_digital_silence_is_finite_and_unvoiced():
 def test_less_than_a_frame_is_too_short():
     with pytest.raises(TooShort, match="100 samples are less than one frame of 1024"):
         prosody_frames(np.zeros(100, np.float32), **SETTINGS)
-
-
-def test_no_two_processes_compile_at_once(repository):
-    """What two of them write into numba's cache crashes every later process, so the second waits for the first."""
-    code = "from blemore.features import prosody; print('imported', flush=True); prosody.compile_alone(); print('compiled', flush=True)"
-    with open(Path(librosa.__file__).parent / ".compiling.lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        second = subprocess.Popen([sys.executable, "-c", code], cwd=repository / "workflow" / "scripts", stdout=subprocess.PIPE, text=True)
-        assert second.stdout.readline() == "imported\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            second.wait(timeout=6)
-    assert second.communicate(timeout=120)[0] == "compiled\n"

@@ -1,31 +1,14 @@
 """Pitch, loudness, timbre and rhythm without weights: the floor that learned audio features must beat."""
 
-import fcntl
-import os
-from pathlib import Path
-
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from blemore.features.extraction import TooShort
+from blemore.locked_librosa import librosa
 
 WIDTH = 6
 FRAME_S = 0.064
 SILENCE = 1e-5
-
-
-def compile_alone() -> None:
-    """Has librosa's functions compiled, or read from their cache, by one process at a time; call it before `prosody_frames`.
-
-    Two processes that compile the same gufunc leave two files in numba's cache that do not belong together, and every later
-    process that reads them dies of a segmentation fault (numba's issue 10128).
-    """
-    package = Path(librosa.__file__).parent
-    folder = package if os.access(package, os.W_OK) else Path.home()
-    with open(folder / ".compiling.lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        prosody_frames(np.sin(np.arange(16_000, dtype=np.float32) / 20), 16_000, 65.0, 600.0, 0.01)
 
 
 def prosody_frames(waveform: NDArray[np.float32], sample_rate_hz: int, f0_min_hz: float, f0_max_hz: float, hop_s: float) -> NDArray[np.float32]:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from blemore.features.audio import audio_clips
+from blemore.locked_librosa import librosa
 from blemore.media.frames import encode_jpeg, read_frames
 from blemore.media.shard import open_clip
 from blemore.report.content import text
