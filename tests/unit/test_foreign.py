@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from snakemake.persistence.file import FilePersistence
@@ -62,3 +63,11 @@ def test_other_settings_are_refused_by_name(store):
 )
 def test_differences_are_named_at_their_depth(stored, today, expected):
     assert list(foreign.differences(stored, today)) == expected
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "not json"])
+def test_a_store_that_does_not_say_what_made_it_is_refused(store, content):
+    described = Path(store) / "zarr.json"
+    described.unlink() if content is None else described.write_text(content)
+    with pytest.raises(BadInput, match=r"has a manifest, but no zarr\.json that says what made it; delete both, and they are made again\.$"):
+        foreign.check({store: {}})

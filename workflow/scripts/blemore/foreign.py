@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from blemore.job import BadInput
 from blemore.problems import refuse
 
 RECORDS = Path(".snakemake")
@@ -26,8 +27,15 @@ def record_path(folder: Path, store: str) -> Path:
 
 
 def made_by(store: str | Path) -> dict[str, Any]:
-    """The settings in the attributes of a Zarr store: its own, a head's recipe, and of a gathered store those of the extraction."""
-    attributes = json.loads((Path(store) / "zarr.json").read_text())["attributes"]
+    """The settings in the attributes of a Zarr store: its own, a head's recipe, and of a gathered store those of the extraction.
+
+    Raises:
+        BadInput: if the store's metadata cannot be read.
+    """
+    try:
+        attributes = json.loads((Path(store) / "zarr.json").read_text())["attributes"]
+    except (OSError, ValueError, KeyError):
+        raise BadInput(f"{store} has a manifest, but no zarr.json that says what made it; delete both, and they are made again.") from None
     found = {name: attributes[name] for name in ("settings", "recipe") if name in attributes}
     return found | ({"extraction": attributes["extraction"]["settings"]} if "extraction" in attributes else {})
 
