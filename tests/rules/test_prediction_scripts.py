@@ -1,4 +1,4 @@
-"""Encoders that were fine-tuned, exported and opened again predict to the bit what they did when they were trained."""
+"""Encoders that were fine-tuned, exported and opened again predict what they did when they were trained: to 1e-5, since other clips share their batches."""
 
 import shutil
 from pathlib import Path
@@ -46,5 +46,5 @@ def test_a_fine_tuned_encoder_predicts_elsewhere_what_it_did(tmp_path, kind):
             params=SimpleNamespace(cfg={}, code={}, clips=clips.names, recipe={"mine": recipe}, runtime={"device": "cpu", "loader_workers": 0}),
         )
     )
-    assert np.array_equal(read_probabilities(store).logit, read_probabilities(trained.store).logit, equal_nan=True)
+    np.testing.assert_allclose(read_probabilities(store).logit, read_probabilities(trained.store).logit, rtol=0, atol=1e-5)
     assert '"test_1": "decode_error"' in Path(status).read_text()
