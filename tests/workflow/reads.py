@@ -17,6 +17,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # What is no setting: code, what its clips and files are, and what the report prints of the run.
 IDENTITIES = {"code", "assets", "clips", "actors", "files", "videos", "members", "encoders", "configuration"}
 
+PARTS = ("input", "output", "wildcards", "threads", "log")  # of a job, besides its params
+
 
 class Watched(dict):
     """A block of settings that knows which of them were looked at; `**` looks at all."""
@@ -55,12 +57,13 @@ def unread(job: Any) -> list[str]:
     """`param.setting` of all that the script of the job was given and left."""
     script = importlib.import_module(Path(job.rule.script).stem)
     params = {name: Watched(value) if isinstance(value, dict) and name not in IDENTITIES else value for name, value in job.params.items()}
-    if hasattr(script, "provenance"):
-        # What a store records of its settings is no use of them.
-        script.provenance = _recording_plain(script.provenance, job.params)
+    # What a store records of its settings is no use of them; the scripts of fine-tuning leave it to the function they share.
+    recorder: Any = importlib.import_module(script.fine_tune.__module__) if hasattr(script, "fine_tune") else script
+    if hasattr(recorder, "provenance"):
+        recorder.provenance = _recording_plain(recorder.provenance, job.params)
     for output in job.output:
         shutil.rmtree(output) if Path(output).is_dir() else Path(output).unlink()
-    script.main(SimpleNamespace(input=job.input, output=job.output, wildcards=job.wildcards, threads=job.threads, params=SimpleNamespace(**params)))
+    script.main(SimpleNamespace(**{part: getattr(job, part) for part in PARTS}, params=SimpleNamespace(**params)))
     return [f"{name}.{setting}" for name, block in params.items() if isinstance(block, Watched) for setting in sorted(block.left)]
 
 

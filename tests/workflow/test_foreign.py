@@ -30,6 +30,7 @@ def test_a_gathered_store_from_elsewhere_is_used_only_if_its_settings_are_todays
         shutil.copy(mini.folder / "results_elsewhere" / "features" / name, mini.folder / "results" / "features")
     for name in ("wav2vec2.zarr", "imagebind.zarr"):
         shutil.copytree(mini.folder / "results_elsewhere" / "features" / name, mini.folder / "results" / "features" / name)
+    mini.configure(overlay(encoders=["wav2vec2", "imagebind"]))
     assert not rules(mini.stale()) & {"extract_audio", "embed_wav2vec2", "gather_features", "import_provided"}
-    mini.configure(overlay(features={"wav2vec2": {"segments": 3}}))
+    mini.configure(overlay(encoders=["wav2vec2", "imagebind"], features={"wav2vec2": {"segments": 3}}))
     assert "extraction.segments" in mini.snakemake("--dry-run", expect=1)

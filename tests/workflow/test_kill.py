@@ -79,7 +79,13 @@ def kill_snakemake_alone(run, process, log, job):
 
 
 AT_TWO_STAGES = [("extract_audio", kill_group), ("train_head", kill_snakemake_alone)]
-AT_EVERY_STAGE = [("track_faces", kill_group), ("embed_wav2vec2", kill_snakemake_alone), ("train_head", kill_group), ("fuse", kill_snakemake_alone)]
+AT_EVERY_STAGE = [
+    ("track_faces", kill_group),
+    ("finetune_wav2vec2", kill_group),
+    ("embed_wav2vec2", kill_snakemake_alone),
+    ("train_head", kill_group),
+    ("fuse", kill_snakemake_alone),
+]
 
 
 @pytest.mark.parametrize("kills", [AT_TWO_STAGES, AT_EVERY_STAGE], ids=["two", "every"])

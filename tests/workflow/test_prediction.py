@@ -34,7 +34,8 @@ def test_an_exported_system_predicts_elsewhere_what_the_run_predicted(mini, tmp_
     data, new = mini.folder.parent / "data", tmp_path / "elsewhere" / "new"
     shutil.move(mini.folder / "results/system/all", tmp_path / "elsewhere" / "system")
     put_odd_files(new, data / "test_videos" / "test_0001.mov")
-    places = {"wav2vec2": str(data / "weights/wav2vec2_tiny"), "imagebind": str(data / "pre_extracted_test_data/ImageBind_test")}
+    places = {name: str(data / f"weights/{name}_tiny") for name in ("wav2vec2", "wav2vec2_finetuned")}
+    places["imagebind"] = str(data / "pre_extracted_test_data/ImageBind_test")
     videos = [str(data / "test_videos"), str(media_folder / "talkers"), "../new", "../new/deep*"]
     run = Run(tmp_path / "elsewhere" / "run", {"data": {"buckets": 1}, "predict": {"system": "../system", "videos": videos, "places": places}})
     run.snakemake("predict")
@@ -44,7 +45,7 @@ def test_an_exported_system_predicts_elsewhere_what_the_run_predicted(mini, tmp_
     # A matrix product of three rows may round otherwise than one of twelve, by one bit of float32.
     np.testing.assert_allclose(found.loc[expected.index, PROBABILITIES], expected[PROBABILITIES], rtol=0, atol=1e-6)
     assert np.array_equal(found.loc[expected.index, PERCENT], expected[[f"decision_{emotion}" for emotion in EMOTIONS]])
-    assert set(found.loc[expected.index, "encoders_used"]) == {2}
+    assert set(found.loc[expected.index, "encoders_used"]) == {3}
 
     talkers = sorted(path.name for path in (media_folder / "talkers").iterdir() if path.suffix == ".mpg")
     odd = ["../new/" + name for name in (*ODD_NAMES, "twin.mov", "twin.MP4", "empty.mp4", "notes.mov")]

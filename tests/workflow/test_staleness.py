@@ -14,6 +14,8 @@ from workflow.test_mini import merged, overlay
 pytestmark = pytest.mark.workflow
 AFTER_HEADS = {"fuse", "write_submission", "list_submissions", "report", "write_tables"}
 AFTER_FEATURES = {"train_head"} | AFTER_HEADS
+FINETUNE = {"finetune_wav2vec2"}
+AFTER_SHEET = {"check_sheet"} | FINETUNE | AFTER_FEATURES
 PER_SHARD = ("track_faces", "crop_faces", "sample_body_frames", "extract_audio", "cut_clips", "embed_wav2vec2")
 SHARDS = ("A101", "A102", "A103", "bucket_00")
 FACES = {"track_faces", "crop_faces", "sample_body_frames"}
@@ -28,7 +30,8 @@ TABLE = [
     ({"media": {"clips": {"seconds": 1.0}}}, {"cut_clips"}),
     ({"features": {"wav2vec2": {"layers": [1, 5]}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),
     ({"features": {"wav2vec2": {"segments": 3}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),
-    ({"classify": {"early_stopping": "paper"}}, AFTER_FEATURES),
+    ({"features": {"wav2vec2_finetuned": {"crop_s": 0.6}}}, FINETUNE | AFTER_HEADS),
+    ({"classify": {"early_stopping": "paper"}}, FINETUNE | AFTER_FEATURES),
     ({"classify": {"seeds": [2]}}, AFTER_FEATURES),
     ({"classify": {"heads": {"mlp_1024": {"epochs": 9}}}}, AFTER_FEATURES),
     ({"fusion": {"weights": {"picks": 4}}}, AFTER_HEADS),
@@ -42,11 +45,25 @@ TABLE = [
     ({"runtime": {"device": "cpu"}}, set()),
     ({"runtime": {"clips_at_once": 2}}, set()),
     ({"runtime": {"weights": "elsewhere"}}, set()),
+    ({"runtime": {"loader_workers": 2}}, set()),
+    ({"runtime": {"resume": "elsewhere"}}, set()),
 ]
 
 
-@pytest.mark.parametrize(("changes", "expected"), TABLE, ids=[str(changes) for changes, _ in TABLE])
-def test_a_setting_makes_stale_what_the_table_says(mini_folder, tmp_path, changes, expected):
+def side_by_side(table):
+    """Rows that one dry-run can show, since no rule is expected of two; what makes nothing stale is never beside what does."""
+    batches = []
+    for changes, expected in table:
+        fits = (batch for batch in batches if bool(batch[1]) == bool(expected) and not batch[1] & expected)
+        if batch := next(fits, None):
+            batch[:] = merged(batch[0], changes), batch[1] | expected
+        else:
+            batches.append([changes, expected])
+    return batches
+
+
+@pytest.mark.parametrize(("changes", "expected"), side_by_side(TABLE), ids=str)
+def test_settings_make_stale_what_the_table_says(mini_folder, tmp_path, changes, expected):
     run = Run(tmp_path / "overlay", overlay(**changes))
     run.folder = _linked(mini_folder, tmp_path, run)
     jobs = run.stale("all", "media")
@@ -71,15 +88,50 @@ def _linked(mini_folder, tmp_path, run):
 
 def test_only_the_heads_of_the_changed_encoder_are_trained_again(mini):
     mini.configure(overlay(features={"wav2vec2": {"layers": [1, 5]}}))
-    trained = {job.wildcards for job in mini.stale() if job.rule == "train_head"}
-    assert trained == {f"encoder=wav2vec2, head={head}, fold={fold}" for head in ("mlp_1024", "mlp_512") for fold in (0, 1)}
-    assert {job.wildcards for job in mini.stale() if job.rule == "fuse"} == {f"ensemble={name}" for name in ("wav2vec2", "all", "wav2vec2_mlp_512")}
+    jobs = mini.stale()
+    trained = {f"encoder=wav2vec2, head={head}, fold={fold}" for head in ("mlp_1024", "mlp_512") for fold in (0, 1)}
+    assert wildcards(jobs, "train_head") == trained
+    assert wildcards(jobs, "fuse") == {f"ensemble={name}" for name in ("wav2vec2", "all", "wav2vec2_mlp_512")}
+
+
+def wildcards(jobs, rule):
+    return {job.wildcards for job in jobs if job.rule == rule}
+
+
+def test_training_of_a_fine_tuned_encoder_concerns_it_and_the_ensembles_that_contain_it(mini):
+    mini.configure(overlay(features={"wav2vec2_finetuned": {"training": {"epochs": 1}}}))
+    jobs = mini.stale("all", "media")
+    assert rules(jobs) == FINETUNE | AFTER_HEADS
+    assert wildcards(jobs, "finetune_wav2vec2") == {f"encoder=wav2vec2_finetuned, model=fold{fold}" for fold in (0, 1)}
+    assert wildcards(jobs, "fuse") == {"ensemble=wav2vec2_finetuned", "ensemble=all"}
+
+
+def test_frames_reach_the_encoders_that_are_fine_tuned_on_them(mini):
+    """Their results are stand-ins that Snakemake is told to take for made, since training would take longer than all else here."""
+    encoders = {"s4d": "finetune_s4d", "videomae": "finetune_videomae"}
+    targets = [f"results/probabilities/{encoder}/own/fold0.json" for encoder in encoders]
+    for encoder in encoders:
+        for path in (f"probabilities/{encoder}/own/fold0.zarr", f"finetune/{encoder}/fold0"):
+            (mini.folder / "results" / path).mkdir(parents=True)
+        for path in (f"weights/{encoder}.json", f"probabilities/{encoder}/own/fold0.json", f"heads/{encoder}/own/fold0.json"):
+            (mini.folder / "results" / path).parent.mkdir(parents=True, exist_ok=True)
+            (mini.folder / "results" / path).write_text("{}")
+    weights = {encoder: {"model": f"../data/weights/{encoder}_tiny"} for encoder in encoders}
+    weights["s4d"]["file"] = "s4d_tiny.pt"
+    mini.configure(overlay(features=weights))
+    mini.snakemake("--touch", *targets)
+    assert rules(mini.stale(*targets)) == set()
+    mini.configure(overlay(features=weights, media={"faces": {"size": 128}}))
+    assert rules(mini.stale(*targets)) == {"crop_faces", "finetune_s4d"}
+    mini.configure(overlay(features=weights, media={"body": {"crop": "full"}}))
+    assert rules(mini.stale(*targets)) == {"sample_body_frames", "finetune_videomae"}
 
 
 def test_only_the_heads_of_a_changed_recipe_are_trained_again(mini):
     mini.configure(overlay(classify={"heads": {"mlp_512": {"epochs": 9}}}))
-    assert {job.wildcards for job in mini.stale() if job.rule == "train_head"} == {f"encoder=wav2vec2, head=mlp_512, fold={fold}" for fold in (0, 1)}
-    assert {job.wildcards for job in mini.stale() if job.rule == "fuse"} == {"ensemble=wav2vec2_mlp_512"}
+    jobs = mini.stale()
+    assert wildcards(jobs, "train_head") == {f"encoder=wav2vec2, head=mlp_512, fold={fold}" for fold in (0, 1)}
+    assert wildcards(jobs, "fuse") == {"ensemble=wav2vec2_mlp_512"}
 
 
 def test_touching_every_file_makes_nothing_stale(mini):
@@ -102,7 +154,7 @@ def test_folds_in_the_sheet_change_no_extraction(mini):
     sheet = mini.folder.parent / "data" / "train_metadata.csv"
     lines = [line[:-1] + {"0": "2"}.get(line[-1], line[-1]) if line.startswith("A103") else line for line in sheet.read_text().splitlines()]
     sheet.write_text("\n".join(lines) + "\n")
-    assert rules(mini.stale("all", "media")) == {"check_sheet"} | AFTER_FEATURES
+    assert rules(mini.stale("all", "media")) == AFTER_SHEET
 
 
 def test_a_changed_row_changes_no_extraction(mini):
@@ -110,7 +162,7 @@ def test_a_changed_row_changes_no_extraction(mini):
     text = sheet.read_text()
     sheet.write_text(re.sub(r"(?m)^(A101_\w+,A101),[fm],", r"\1,x,", text))
     assert sheet.read_text() != text
-    assert rules(mini.stale("all", "media")) == {"check_sheet"} | AFTER_FEATURES
+    assert rules(mini.stale("all", "media")) == AFTER_SHEET
 
 
 def test_a_replaced_video_makes_only_its_shard_stale(mini):
@@ -118,7 +170,7 @@ def test_a_replaced_video_makes_only_its_shard_stale(mini):
     video.write_bytes(video.read_bytes() + b"\0")
     jobs = mini.stale("all", "media")
     assert extraction(jobs) == {(rule, "A102") for rule in PER_SHARD}
-    assert rules(jobs) == set(PER_SHARD) | {"gather_features"} | AFTER_FEATURES
+    assert rules(jobs) == set(PER_SHARD) | {"gather_features"} | FINETUNE | AFTER_FEATURES
 
 
 def test_one_more_clip_makes_only_its_shard_stale(mini):
@@ -136,7 +188,7 @@ def test_a_removed_clip_makes_only_its_shard_stale(mini):
     jobs = mini.stale("all", "media")
     assert extraction(jobs) == {(rule, "A102") for rule in PER_SHARD}
     # Provided features are one store of all clips, so the clip leaves that too.
-    assert rules(jobs) == {"check_sheet", "gather_features", "import_provided", *PER_SHARD} | AFTER_FEATURES
+    assert rules(jobs) == {"gather_features", "import_provided", *PER_SHARD} | AFTER_SHEET
 
 
 def test_a_replaced_file_of_provided_features_makes_only_its_encoder_stale(mini):
@@ -229,19 +281,19 @@ def test_an_edit_of_a_module_makes_stale_the_rules_that_import_it(mini, checkout
 
 
 @pytest.mark.parametrize(
-    ("module", "first", "also"),
+    ("modules", "first", "also"),
     [
-        ("media/align.py", {"crop_faces"}, set()),
-        ("media/images.py", {"track_faces"}, {"crop_faces", "sample_body_frames"}),
-        ("fusion/thresholds.py", {"train_head"}, {"fuse"}),
-        ("fusion/submission.py", {"write_submission"}, set()),
-        ("report/tables.py", {"report", "write_tables"}, set()),
+        (("media/align.py", "finetune/speech.py"), {"crop_faces"} | FINETUNE, {"fuse"}),
+        (("media/images.py", "media/audio.py"), {"track_faces", "extract_audio", "cut_clips"}, {"crop_faces", "sample_body_frames"} | FINETUNE),
+        (("fusion/submission.py", "report/tables.py"), {"write_submission", "report", "write_tables"}, set()),
+        (("fusion/thresholds.py",), {"train_head"} | FINETUNE, {"fuse"}),
     ],
 )
-def test_the_reason_is_params_for_exactly_the_importers(mini, checkout, module, first, also):
+def test_the_reason_is_params_for_exactly_the_importers(mini, checkout, modules, first, also):
     """`first` are the importers that wait for no other; the reason that Snakemake gives for the others is what they wait for."""
-    path = checkout / "workflow/scripts/blemore" / module
-    path.write_text(path.read_text() + "\nADDED = 1\n")
+    for module in modules:
+        path = checkout / "workflow/scripts/blemore" / module
+        path.write_text(path.read_text() + "\nADDED = 1\n")
     jobs = Run(mini.folder, MINI, checkout / "Snakefile").stale("all", "media")
     assert {job.rule for job in jobs if "Params have changed" in job.reason} == first
     assert also <= rules(jobs)
