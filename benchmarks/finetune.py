@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+import yaml
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop, sdpa_flop
@@ -26,7 +27,11 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 
 from plain_s4d import plain_s4d  # noqa: E402
 
+from blemore.finetune.hours import PACES, Pace, hours_of_model  # noqa: E402
+from blemore.finetune.recipes import resolve  # noqa: E402
 from blemore.finetune.s4d import S4D, freeze  # noqa: E402
+
+ENCODERS = yaml.safe_load((ROOT / "config.yaml").read_text())["features"]
 
 CLASSES, AUDIO_HZ = 6, 16000
 TRAINED_S, EVALUATED_S = 3.0, 5.5  # of sound
@@ -54,14 +59,12 @@ class Case(NamedTuple):
     predict: Callable[[torch.Tensor], torch.Tensor]
     trained: tuple[int, ...]  # shape of a clip in training
     evaluated: tuple[int, ...]  # and of all its views that are averaged
-    epochs: int
 
 
 class Speed(NamedTuple):
     """What one clip costs."""
 
     name: str
-    epochs: int
     train_s: float
     evaluate_s: float  # all its views
     train_tflop: float
@@ -76,7 +79,7 @@ def plain(device: str) -> Case:
     def train(clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return plain_s4d(state, clips, noisy=True)
 
-    return Case("s4d, plain", list(state.values()), train, lambda clips: plain_s4d(state, clips).logits, FACES, VIEWS_OF_FACES, 100)
+    return Case("s4d, plain", list(state.values()), train, lambda clips: plain_s4d(state, clips).logits, FACES, VIEWS_OF_FACES)
 
 
 def ours(device: str, frozen_blocks: int = 6, train_dense: bool = False) -> Case:
@@ -88,12 +91,12 @@ def ours(device: str, frozen_blocks: int = 6, train_dense: bool = False) -> Case
         return model.train()(clips), model.auxiliary_loss()
 
     name = "s4d, all trained" if train_dense else "s4d"
-    return Case(name, _trained(model), train, lambda clips: model.eval()(clips), FACES, VIEWS_OF_FACES, 100)
+    return Case(name, _trained(model), train, lambda clips: model.eval()(clips), FACES, VIEWS_OF_FACES)
 
 
 def hugging_face(name: str, model: nn.Module, trained: tuple[int, ...], evaluated: tuple[int, ...]) -> Case:
     """A model of transformers, everything trained."""
-    return Case(name, _trained(model), lambda clips: (model.train()(clips).logits, 0.0), lambda clips: model.eval()(clips).logits, trained, evaluated, 30)
+    return Case(name, _trained(model), lambda clips: (model.train()(clips).logits, 0.0), lambda clips: model.eval()(clips).logits, trained, evaluated)
 
 
 def _trained(model: nn.Module) -> list[torch.Tensor]:
@@ -135,7 +138,7 @@ def measure(case: Case, device: str, batch: int, steps: int, half: bool = False)
     train_flop, evaluate_flop = operations(train), operations(evaluate)
     train_s = seconds(train, device, steps) / batch
     memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else 0.0
-    speed = Speed(case.name, case.epochs, train_s, seconds(evaluate, device, steps), train_flop / batch / 1e12, evaluate_flop / 1e12, memory)
+    speed = Speed(case.name, train_s, seconds(evaluate, device, steps), train_flop / batch / 1e12, evaluate_flop / 1e12, memory)
     report(case.name + (", bfloat16" if half else ""), speed, device)
     return speed
 
@@ -197,8 +200,13 @@ class Fold(NamedTuple):
 
 def fold_of(speed: Speed) -> Fold:
     """Sums up what was measured and counted for one clip."""
-    pairs = (speed.train_s, speed.evaluate_s), (speed.train_tflop / GPU_TFLOPS, speed.evaluate_tflop / GPU_TFLOPS)
-    return Fold(*((speed.epochs * (TRAIN_CLIPS * train + STOP_CLIPS * evaluate) + ALL_CLIPS * evaluate) / 3600 for train, evaluate in pairs))
+    paces = Pace(speed.train_s, speed.evaluate_s), Pace(speed.train_tflop / GPU_TFLOPS, speed.evaluate_tflop / GPU_TFLOPS)
+    return Fold(*(hours_of_model(pace, epochs_of(speed.name), 1, TRAIN_CLIPS, STOP_CLIPS, ALL_CLIPS) for pace in paces))
+
+
+def epochs_of(encoder: str) -> int:
+    """Those of its recipe in config.yaml."""
+    return resolve(ENCODERS[encoder])["training"]["epochs"]
 
 
 def side_by_side(jobs: Sequence[float], places: int) -> float:
@@ -234,8 +242,11 @@ def main() -> None:
         speeds.append(measure(case, device, batch, chosen.steps, half=device == "cuda"))
     print(f"\n| encoder | epochs | s per trained clip | s per evaluated clip | hours on one GPU | hours on {CORES} cores |\n|" + " --- |" * 6)
     for speed in speeds:
-        print(f"| {speed.name} | {speed.epochs} | {speed.train_s:.2f} | {speed.evaluate_s:.2f} | {columns([fold_of(speed)], device, chosen.threads)} |")
+        print(
+            f"| {speed.name} | {epochs_of(speed.name)} | {speed.train_s:.2f} | {speed.evaluate_s:.2f} | {columns([fold_of(speed)], device, chosen.threads)} |"
+        )
     print(f"| all | | | | {columns([fold_of(speed) for speed in speeds], device, chosen.threads)} |")
+    print(f"`check` and the run times of jobs go by the seconds of one core in blemore/finetune/hours.py: {PACES}")
     print(
         f"{FOLDS} folds of {TRAIN_CLIPS} training clips, {STOP_CLIPS} looked at after each epoch, {ALL_CLIPS} predicted in the end; reading clips is not in it"
     )

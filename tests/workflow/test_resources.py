@@ -30,4 +30,6 @@ def test_more_clips_take_longer_and_a_further_attempt_asks_for_as_many_times_mor
     assert first["track_faces", "shard=A101"] == (3000, 15 + 3)
     assert second["track_faces", "shard=A101"] == (6000, 2 * (15 + 3))
     assert first["gather_features", "encoder=wav2vec2"] == (600 + 2, 10 + 1)  # 0.1 MB and 0.005 minutes for each of 12 clips, rounded up
+    # 6 of 12 clips teach and 6 stop, in 2 epochs, and all are predicted: 42 s of one core, and half as many again.
+    assert first["finetune_wav2vec2", "encoder=wav2vec2_finetuned, model=fold0"][1] == 10 + 2
     assert all(second[job][0] > memory and second[job][1] > minutes for job, (memory, minutes) in first.items())

@@ -7,19 +7,30 @@ from blemore.finetune.recipes import resolve
 
 
 class Pace(NamedTuple):
-    """Seconds of one core at real size, for one clip."""
+    """Seconds at real size, for one clip."""
 
     step: float  # forward, backward and update
     view: float  # forward alone
 
 
-# Measured with random weights on one core that others used too; batches of 2 clips for S4D and 3 s of sound, of 1 for the others.
-PACES = {"s4d": Pace(3.1, 2.0), "videomae": Pace(13.4, 4.3), "timesformer": Pace(14.2, 4.7), "wav2vec2_finetuned": Pace(1.6, 0.5)}
+# Of one core, as benchmarks/finetune.py measured it with random weights; batches of 2 clips.
+PACES = {"s4d": Pace(3.0, 7.7 / 4), "videomae": Pace(12.7, 4.0), "timesformer": Pace(13.1, 4.4), "wav2vec2_finetuned": Pace(1.7, 0.9)}
+
+
+def hours_of_model(pace: Pace, epochs: int, views: int, taught: float, stopping: float, predicted: float) -> float:
+    """All epochs, each with a look at the clips that stop the training, and the prediction in the end; three numbers of clips."""
+    judged_s = views * pace.view
+    return (epochs * (taught * pace.step + stopping * judged_s) + predicted * judged_s) / 3600
+
+
+def hours_of_fold(encoder: Mapping[str, Any], clips: int, folds: int) -> float:
+    """One core, all seeds of a fold, every epoch of the recipe: two folds' clips do not teach, one of them stops the training."""
+    views, part = encoder.get("views", {"segments": 1, "crops": 1}), clips / max(folds, 1)
+    epochs = resolve(encoder)["training"]["epochs"]
+    hours = hours_of_model(PACES[encoder["kind"]], epochs, views["segments"] * views["crops"], max(folds - 2, 1) * part, part, clips)
+    return len(encoder["seeds"]) * hours
 
 
 def hours_of_one_core(encoder: Mapping[str, Any], clips: int, folds: int) -> float:
-    """All folds and seeds, every epoch of the recipe: two folds' clips do not teach, one of them stops the training."""
-    settings, pace, views = resolve(encoder), PACES[encoder["kind"]], encoder.get("views", {"segments": 1, "crops": 1})
-    judged_s = views["segments"] * views["crops"] * pace.view
-    epoch_s = (max(folds - 2, 1) * pace.step + judged_s) / max(folds, 1)
-    return folds * len(encoder["seeds"]) * clips * (settings["training"]["epochs"] * epoch_s + judged_s) / 3600
+    """All folds of an encoder."""
+    return folds * hours_of_fold(encoder, clips, folds)
