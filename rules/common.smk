@@ -13,6 +13,7 @@ from blemore.data.catalogue import missing_videos_paragraph
 from blemore.features import api_requests, readiness, weights
 from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
+from blemore.finetune.hours import hours_of_fold
 from blemore.fusion.submission_list import PROTOCOLS
 from blemore.job import BadInput
 from blemore.prediction import new_clips, system
@@ -87,6 +88,7 @@ if workflow.is_main_process and (
     print(left_out, file=sys.stderr)
 
 GPU = int(config["runtime"]["device"] == "cuda")
+CORES_PER_GPU = 50  # that a fine-tuning GPU stands for in the time asked for; by operations it is 600, none was there to measure
 
 # All jobs find the Hugging Face hub switched off; fetch_weights switches it on again where the user's environment allows it.
 shell.prefix("set -euo pipefail; export HF_HUB_OFFLINE=1; ")
@@ -138,6 +140,12 @@ def for_clips(base, per_clip=0):
         return math.ceil((base + per_clip * clips) * attempt)
 
     return amount
+
+
+def minutes_of_training(wildcards, attempt):
+    """Half as many again as one model of a fine-tuned encoder takes at most."""
+    hours = hours_of_fold(config["features"][wildcards.encoder], len(CATALOGUE.clips), len(FOLDS))
+    return math.ceil((10 + 90 * hours / (CORES_PER_GPU if GPU else 1)) * attempt)
 
 
 def hub_offline(wildcards, resources):

@@ -1,17 +1,5 @@
 # One model per fold, and `retrained` on all clips where classify.test_prediction asks for it.
-from blemore.finetune.hours import hours_of_fold
-from blemore.finetune.recipes import resolve
-
 READERS = 1 + config["runtime"]["loader_workers"] if GPU else 1
-# By operations, a GPU takes a six-hundredth of one core's time; none was there to measure.
-CORES_PER_GPU = 50
-
-
-def minutes_of_training(wildcards, attempt):
-    """Half as many again as one model takes at most."""
-    encoder = config["features"][wildcards.encoder]
-    hours = hours_of_fold(encoder, len(CATALOGUE.clips), len(FOLDS))
-    return math.ceil((10 + 90 * hours / (CORES_PER_GPU if GPU else 1)) * attempt)
 
 
 rule finetune_s4d:
