@@ -144,7 +144,9 @@ def for_clips(base, per_clip=0):
 
 def minutes_of_training(wildcards, attempt):
     """Half as many again as one model of a fine-tuned encoder takes at most."""
-    hours = hours_of_fold(config["features"][wildcards.encoder], len(CATALOGUE.clips), len(FOLDS))
+    hours = hours_of_fold(
+        config["features"][wildcards.encoder], len(CATALOGUE.clips), len(FOLDS)
+    )
     return math.ceil((10 + 90 * hours / (CORES_PER_GPU if GPU else 1)) * attempt)
 
 
