@@ -73,8 +73,8 @@ def snakemake(folder: Path, *arguments: str) -> tuple[float, str]:
     return time.perf_counter() - started, done.stdout + done.stderr
 
 
-def pretend_finished(folder: Path, plan: str) -> None:
-    """Makes every output of the plan as an empty file or folder, and has Snakemake record it as made."""
+def pretend_finished(folder: Path, plan: str, recorded: bool) -> None:
+    """Makes every output of the plan as an empty file or folder; `recorded`: has Snakemake note what made it, 25 ms a job."""
     for output in _outputs(plan):
         path = folder / output
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,8 +84,9 @@ def pretend_finished(folder: Path, plan: str) -> None:
             path.write_text('{"clips": []}')
     settings = (folder / "run.yaml").read_text()
     (folder / "run.yaml").write_text(settings + "runtime: {accept_foreign: true}\n")
-    snakemake(folder, "--touch", "--forceall", "--quiet", "all")
-    (folder / "run.yaml").write_text(settings)
+    if recorded:
+        snakemake(folder, "--touch", "--forceall", "--quiet", "all")
+        (folder / "run.yaml").write_text(settings)
 
 
 def _outputs(plan: str) -> Iterator[str]:
@@ -93,7 +94,7 @@ def _outputs(plan: str) -> Iterator[str]:
         yield from line.replace(" (update)", "").split(", ")
 
 
-def measure(title: str, train_clips: int, actors: int, test_clips: int) -> None:
+def measure(title: str, train_clips: int, actors: int, test_clips: int, recorded: bool) -> None:
     """Prints the time of the dry-run of everything, and of the run that finds nothing to do."""
     with tempfile.TemporaryDirectory() as temporary:
         folder, root = Path(temporary, "run"), Path(temporary, "data")
@@ -102,7 +103,7 @@ def measure(title: str, train_clips: int, actors: int, test_clips: int) -> None:
         (folder / "run.yaml").write_text(yaml.safe_dump(configuration(root)))
         dry_s, plan = snakemake(folder, "--dry-run")
         jobs = int(re.findall(r"^total\s+(\d+)$", plan, re.MULTILINE)[-1])
-        pretend_finished(folder, plan)
+        pretend_finished(folder, plan, recorded)
         idle_s, said = snakemake(folder)
         assert "Nothing to be done" in said, said[-3000:]
     print(f"{title}: {jobs} jobs; dry-run {_rate(dry_s, jobs)}; run with nothing to do {_rate(idle_s, jobs)}")
@@ -113,9 +114,9 @@ def _rate(seconds: float, jobs: int) -> str:
 
 
 def main() -> None:
-    """Measures both sizes."""
-    measure("3,050 clips, 58 actors, 16 encoders", 2456, 43, 594)
-    measure("100,000 clips, 2,000 actors, 16 encoders", 100_000, 2000, 0)
+    """Measures both sizes; the large one as a copy of finished results, of which Snakemake has no record."""
+    measure("3,050 clips, 58 actors, 16 encoders", 2456, 43, 594, recorded=True)
+    measure("100,000 clips, 2,000 actors, 16 encoders", 100_000, 2000, 0, recorded=False)
 
 
 if __name__ == "__main__":
