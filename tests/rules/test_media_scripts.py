@@ -1,15 +1,14 @@
 """Each script of the media stage on a shard of four clips: good, without sound, broken, missing."""
 
-import importlib
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 import soundfile
+from rules.media_stage import CFG, STORES, run_script
 from unit.media.recordings import run_ffmpeg
 
 from blemore.job import BadInput
@@ -19,32 +18,6 @@ from blemore.media.images import shrink
 from blemore.media.tracks import read_fps, read_track
 from blemore.media.video import iter_video
 from blemore.stores import STATUSES, read_manifest
-
-CFG = {
-    "track_faces": {
-        "detect_height": 120,
-        "follow_probability": 0.9,
-        "fps": 10,
-        "max_gap_s": 0.5,
-        "min_face_px": 20,
-        "person": "prominent",
-        "search_interval_s": 0.6,
-        "smooth_s": 0.17,
-        "stride": 1,
-        "thresholds": [0.6, 0.7, 0.7],
-    },
-    "crop_faces": {"margin": 0.2, "quality": 95, "size": 160},
-    "sample_body_frames": {"crop": "person", "face_heights": 6, "fps": 5, "quality": 90, "short_side": 128},
-    "extract_audio": {"sample_rate_hz": 16000},
-    "cut_clips": {"audio_bitrate": 64000, "crf": 23, "fps": 10, "max_height": 100, "seconds": 0.5},
-}
-STORES = {
-    "track_faces": "track/A1.h5",
-    "crop_faces": "faces/A1.h5",
-    "sample_body_frames": "body/A1.h5",
-    "extract_audio": "audio/A1",
-    "cut_clips": "clips/A1",
-}
 
 
 @pytest.fixture(scope="module")
@@ -56,31 +29,15 @@ def shard(tmp_path_factory, media_folder) -> Path:
     return folder
 
 
-def run_script(name: str, shard: Path, results: Path, **changes: object) -> dict:
-    store = results / STORES[name]
-    store.parent.mkdir(parents=True, exist_ok=True)
-    videos = [str(shard / file) for file in ("broken.mp4", "good.mpg", "mute.mkv")]
-    track = results / STORES["track_faces"]
-    snakemake = SimpleNamespace(
-        input=SimpleNamespace(videos=videos, track=str(track), manifest=str(track.with_suffix(".json"))),
-        output=SimpleNamespace(store=str(store), manifest=str(store.with_suffix(".json"))),
-        params=SimpleNamespace(
-            cfg=CFG[name] | changes,
-            code={"video.py": "0"},
-            clips={"absent": None, "broken": 1, "good": 2, "mute": 3},
-            runtime={"device": "cpu", "clips_at_once": 2},
-        ),
-        threads=1,
-    )
-    importlib.import_module(name).main(snakemake)
-    return read_manifest(store)
+def clips_of(shard: Path) -> dict[str, Path | None]:
+    return {"absent": None, "broken": shard / "broken.mp4", "good": shard / "good.mpg", "mute": shard / "mute.mkv"}
 
 
 @pytest.fixture(scope="module")
 def results(shard, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     for name in STORES:
-        run_script(name, shard, folder)
+        run_script(name, clips_of(shard), folder)
     return folder
 
 
@@ -96,7 +53,7 @@ def test_every_clip_has_its_status_and_the_bad_ones_harm_no_other(results, name)
 def test_a_second_run_gives_the_same_bytes(results, shard, tmp_path, name):
     if name in ("crop_faces", "sample_body_frames"):
         shutil.copytree(results / "track", tmp_path / "track")
-    run_script(name, shard, tmp_path)
+    run_script(name, clips_of(shard), tmp_path)
     first, second = results / STORES[name], tmp_path / STORES[name]
     files = sorted(first.iterdir()) if first.is_dir() else [first]
     for file in [*files, first.with_suffix(".json")]:
@@ -143,7 +100,7 @@ def test_body_frames_hold_the_persons_box_in_their_own_pixels(results, shard):
 
 def test_body_frames_may_show_the_whole_picture(results, shard, tmp_path):
     shutil.copytree(results / "track", tmp_path / "track")
-    run_script("sample_body_frames", shard, tmp_path, crop="full")
+    run_script("sample_body_frames", clips_of(shard), tmp_path, crop="full")
     assert read_frames(tmp_path / STORES["sample_body_frames"], "good", [14]).shape == (1, 128, 160, 3)
 
 
@@ -166,17 +123,6 @@ def test_a_store_that_lacks_the_clip_is_refused(results):
         read_frames(results / STORES["crop_faces"], "nobody", [0])
 
 
-def run_on(video: Path, folder: Path, name: str, **changes: object) -> dict:
-    """The manifest of one script on one video."""
-    store = folder / STORES[name]
-    store.parent.mkdir(parents=True)
-    track = folder / STORES["track_faces"]
-    params = SimpleNamespace(cfg=CFG[name] | changes, code={}, clips={"one": 1}, runtime={"device": "cpu", "clips_at_once": 2})
-    job = SimpleNamespace(threads=1, input=SimpleNamespace(videos=[str(video)], track=str(track)), output=SimpleNamespace(store=str(store)), params=params)
-    importlib.import_module(name).main(job)
-    return read_manifest(store)
-
-
 @pytest.fixture(scope="module")
 def truncated(media_folder, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("truncated") / "cut.mpg"
@@ -187,11 +133,11 @@ def truncated(media_folder, tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("changes", [{"name": "extract_audio"}, {"name": "track_faces"}, {"name": "cut_clips", "seconds": 5}])
 def test_what_decodes_of_a_truncated_video_is_used_and_called_partial(truncated, tmp_path, changes):
-    assert run_on(truncated, tmp_path, **changes)["status"] == {"one": "partial"}
+    assert run_script(clips={"one": truncated}, results=tmp_path, **changes)["status"] == {"one": "partial"}
 
 
 def test_a_clip_that_ends_before_the_damage_is_whole(truncated, tmp_path):
-    assert run_on(truncated, tmp_path, "cut_clips")["status"] == {"one": "ok"}
+    assert run_script("cut_clips", {"one": truncated}, tmp_path)["status"] == {"one": "ok"}
     assert len(list(iter_video(tmp_path / "clips" / "A1" / "one.mp4", 10))) == 5
 
 
@@ -230,9 +176,9 @@ def test_odd_files_have_a_status_and_a_sentence(odd_files, tmp_path, capsys, fil
     path = odd_files / f"{file}.mp4"
     sentences = SENTENCES | {"track_faces": NO_FACE_THERE, "extract_audio": {"one_frame": ""}}.get(name, {})
     if name == "sample_body_frames":
-        run_on(path, tmp_path, "track_faces")
+        run_script("track_faces", {"one": path}, tmp_path)
         capsys.readouterr()
-    (status,) = run_on(path, tmp_path, name, **({"seconds": 5} if name == "cut_clips" else {}))["status"].values()
+    (status,) = run_script(name, {"one": path}, tmp_path, **({"seconds": 5} if name == "cut_clips" else {}))["status"].values()
     expected = sentences[file].format(path=path)
     assert capsys.readouterr().out == (f"one: {expected}\n" if expected else "")
     assert status == (expected.split(",")[0] or "ok")
@@ -240,7 +186,7 @@ def test_odd_files_have_a_status_and_a_sentence(odd_files, tmp_path, capsys, fil
 
 @pytest.mark.parametrize(("file", "n_frames", "n_samples"), [("one_frame", 1, 640), ("short", 12, 6400)])
 def test_one_picture_and_four_tenths_of_a_second_keep_their_length(odd_files, tmp_path, file, n_frames, n_samples):
-    run_on(odd_files / f"{file}.mp4", tmp_path, "track_faces", fps=30)
+    run_script("track_faces", {"one": odd_files / f"{file}.mp4"}, tmp_path, fps=30)
     assert len(read_track(tmp_path / STORES["track_faces"], "one")[1].detected) == n_frames
-    run_on(odd_files / f"{file}.mp4", tmp_path, "extract_audio")
+    run_script("extract_audio", {"one": odd_files / f"{file}.mp4"}, tmp_path)
     assert soundfile.info(tmp_path / "audio" / "A1" / "one.flac").frames == n_samples

@@ -1,5 +1,6 @@
 """The sound of a shard's videos, mono, aligned with the pictures, as FLAC of 24 bits."""
 
+import io
 from pathlib import Path
 
 import soundfile
@@ -22,7 +23,9 @@ def main(snakemake) -> None:
         sound = read_sound(video, sample_rate_hz)
         if not len(sound.samples):
             return TOO_SHORT, 0
-        soundfile.write(folder / f"{clip}.flac", sound.samples, sample_rate_hz, subtype="PCM_24")
+        flac = io.BytesIO()  # libsndfile says nothing of a disk that is full
+        soundfile.write(flac, sound.samples, sample_rate_hz, subtype="PCM_24", format="FLAC")
+        (folder / f"{clip}.flac").write_bytes(flac.getvalue())
         duration_s[clip], gain[clip] = len(sound.samples) / sample_rate_hz, sound.gain
         return PARTIAL if sound.damaged else OK, 0
 

@@ -1,19 +1,25 @@
 """What every script does around its work. Standard library only, and nothing here can change a number."""
 
+import errno
 import fcntl
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 # Descriptor of where Snakemake was started and the job's name, for `Progress`; set by `run`.
 _shown: tuple[int, str] | None = None
 PROGRESS_S = 15  # between two lines
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+NO_ROOM_BYTES = 4096
 
 
 class BadInput(ValueError):
@@ -33,11 +39,28 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     started = time.time()
     try:
         main(snakemake)
-    except BadInput as error:
-        print(f"{snakemake.rule}: {error}", file=sys.stderr, flush=True)
-        os.write(terminal, f"{snakemake.rule}: {error}\n".encode())
+        record_run(snakemake, started)
+    except Exception as error:
+        problem = str(error) if isinstance(error, BadInput) else disk_problem(error)
+        if not problem:
+            raise
+        os.write(terminal, f"{snakemake.rule}: {problem}\n".encode())
+        with suppress(OSError):  # the log may lie on a disk that is full
+            print(f"{snakemake.rule}: {problem}", file=sys.stderr, flush=True)
         sys.exit(1)
-    record_run(snakemake, started)
+
+
+def disk_problem(error: Exception) -> str:
+    """One sentence where a disk is full, may not be written to or does not let us read; "" for every other error.
+
+    Some libraries say nothing of the cause, so a disk without room counts whatever the error is.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number in FULL or "No space left on device" in str(error) or shutil.disk_usage(".").free < NO_ROOM_BYTES:
+        return f"no room is left on the disk of {Path.cwd()}; free some and run the same command again: what is finished stays."
+    if isinstance(error, OSError) and number in FORBIDDEN:
+        return f"{error.filename or Path.cwd()} may not be read or written ({error.strerror}); change its permissions and run the same command again."
+    return ""
 
 
 def lock_log(path: str, terminal: int) -> None:

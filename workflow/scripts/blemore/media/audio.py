@@ -1,7 +1,9 @@
 """Decoding the sound of a video to mono, aligned with its pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -29,6 +31,13 @@ class Sound(NamedTuple):
     samples: NDArray[np.float32]  # (n,) mono in [-1, 1]
     gain: float  # what the decoded samples were multiplied by to get there: 1 unless they exceeded it
     damaged: bool  # something of the file did not decode
+
+
+class Run(NamedTuple):
+    """Audio frames of one format without a jump in time."""
+
+    start_s: Fraction
+    frames: Iterator[av.AudioFrame]
 
 
 def read_audio(path: str | Path, sample_rate_hz: int) -> NDArray[np.float32]:
@@ -66,34 +75,36 @@ def read_sound_of(path: str | Path, sample_rate_hz: int, start_s: Fraction, dura
     """
     samples = np.zeros(round(duration_s * sample_rate_hz), np.float32)
     sound = SimpleNamespace(damaged=False)
-    for run_start_s, run in _runs(path, sound, start_s + duration_s + JUMP_S):
-        _place(samples, _resample(run, sample_rate_hz), round((run_start_s - start_s) * sample_rate_hz))
+    for run in _runs(path, sound, start_s + duration_s + JUMP_S):
+        # Each frame is resampled as it comes: a long clip's sound in full rate and with all channels never stands in memory.
+        _place(samples, _resample(run.frames, sample_rate_hz), round((run.start_s - start_s) * sample_rate_hz))
     gain = 1 / max(1.0, float(np.abs(samples).max(initial=0)))
     return Sound(samples * np.float32(gain), gain, sound.damaged)
 
 
-def _runs(path: str | Path, note: Any, until_s: Fraction) -> Iterator[tuple[Fraction, list[Any]]]:
-    """Stretches of audio frames of one format without a jump in time, each with the time it starts at, up to a frame that starts after `until_s`."""
+def _runs(path: str | Path, note: Any, until_s: Fraction) -> Iterator[Run]:
+    """Stretches of audio frames of one format without a jump in time, up to a frame that starts after `until_s`; taken one after the other."""
+    for (_, start_s), timed in groupby(_frames_of_runs(path, note, until_s), itemgetter(0)):
+        yield Run(start_s, (frame for _, frame in timed))
+
+
+def _frames_of_runs(path: str | Path, note: Any, until_s: Fraction) -> Iterator[tuple[tuple[int, Fraction], av.AudioFrame]]:
+    """Audio frames, each with number and start of the run that it belongs to."""
     with open_media(path) as container:
         stream = default_stream(container.streams.audio)
         if stream is None:
             raise NoAudio("it has no audio track")
-        start_s, end_s = Fraction(0), Fraction(0)
-        run: list[Any] = []
+        number, start_s, end_s = 0, Fraction(0), Fraction(0)
+        last: tuple[str, str, int] | None = None
         for frame in decode(container, stream, note):
             time_s = end_s if frame.pts is None else frame.pts * frame.time_base
             if time_s > until_s:
                 break
-            if run and (abs(time_s - end_s) > JUMP_S or _format(frame) != _format(run[-1])):
-                yield start_s, run
-                run = []
-            if not run:
-                start_s = end_s = time_s
-            run.append(frame)
+            if abs(time_s - end_s) > JUMP_S or _format(frame) != last:
+                number, start_s, end_s, last = number + 1, time_s, time_s, _format(frame)
+            yield (number, start_s), frame
             end_s += Fraction(frame.samples, frame.sample_rate)
-        if run:
-            yield start_s, run
-        elif note.damaged:
+        if not number and note.damaged:
             raise DecodeError("nothing of its audio track can be decoded")
 
 
@@ -101,11 +112,11 @@ def _format(frame: av.AudioFrame) -> tuple[str, str, int]:
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
-def _resample(run: list[Any], sample_rate_hz: int) -> NDArray[np.float32]:
+def _resample(run: Iterable[av.AudioFrame], sample_rate_hz: int) -> NDArray[np.float32]:
     # Without rematrix_maxval a stereo track is louder by 3 dB if its codec decodes to floats than if it decodes to integers.
     resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate_hz, options={"rematrix_maxval": "1.0"})
     try:
-        pieces = [piece.to_ndarray()[0] for frame in (*run, None) for piece in resampler.resample(frame)]
+        pieces = [piece.to_ndarray()[0] for frame in chain(run, [None]) for piece in resampler.resample(frame)]
     except FFmpegError as error:
         raise DecodeError(f"its audio track cannot be resampled ({error.strerror})") from None
     return np.concatenate([np.zeros(0, np.float32), *pieces])

@@ -64,15 +64,72 @@ def _outcome(clip: str, video: Path | None, work: Callable[[str, Path], tuple[in
         return STATUSES.index(error.status), 0, f"{video}: {error}"
 
 
+class Disk:
+    """The file that HDF5 writes to. HDF5 crashes where a disk is full, so it is told that all is well, and the error is raised by `check`."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._file = open(path, "w+b", buffering=0)  # noqa: SIM115  # closed by `close`
+        self._error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            rest = memoryview(data).cast("B")
+            while len(rest) and not self._error:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._error = error
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        return self._file.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def truncate(self, size: int) -> int:
+        return self._file.truncate(size)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        self._file.close()
+
+    def check(self) -> None:
+        """Raises the OSError that writing met, if it did."""
+        if self._error:
+            raise self._error
+
+
+class NewStore(h5py.File):
+    """An HDF5 file to write one group per clip to."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.disk = Disk(path)
+        self.path = path
+        super().__init__(self.disk, "w", libver="latest")
+
+    def close(self) -> None:
+        super().close()
+        self.disk.close()
+        self.disk.check()
+
+
 @contextmanager
-def new_store(path: str | Path) -> Iterator[h5py.File]:
+def new_store(path: str | Path) -> Iterator[NewStore]:
     """An empty HDF5 file to write one group per clip to; the manifest of an earlier one is removed first."""
     manifest_path(path).unlink(missing_ok=True)
-    with h5py.File(path, "w", libver="latest") as store:
+    with NewStore(path) as store:
         yield store
 
 
-def write_clip(store: h5py.File, clip: str, **arrays: NDArray | list[NDArray[np.uint8]]) -> None:
+def write_clip(store: NewStore, clip: str, **arrays: NDArray | list[NDArray[np.uint8]]) -> None:
     """Writes the group of a clip; a list of arrays becomes one dataset of byte strings of any length."""
     group = store.create_group(clip)
     for name, values in arrays.items():
@@ -82,9 +139,10 @@ def write_clip(store: h5py.File, clip: str, **arrays: NDArray | list[NDArray[np.
                 dataset[index] = value
         else:
             group.create_dataset(name, data=values)
+    store.disk.check()
 
 
-def finish_store(store: h5py.File, statuses: Mapping[str, int], attributes: Mapping[str, Any], **more: Any) -> None:
+def finish_store(store: NewStore, statuses: Mapping[str, int], attributes: Mapping[str, Any], **more: Any) -> None:
     """Adds status and attributes, closes the store and writes its manifest.
 
     Args:
@@ -94,9 +152,8 @@ def finish_store(store: h5py.File, statuses: Mapping[str, int], attributes: Mapp
     for clip, status in statuses.items():
         store.require_group(clip).attrs["status"] = STATUSES[status]
     store.attrs["provenance"] = json.dumps(attributes, sort_keys=True)
-    path = store.filename
     store.close()
-    _write_manifest(path, store_digest(path, list(statuses)), statuses, **more)
+    _write_manifest(store.path, store_digest(store.path, list(statuses)), statuses, **more)
 
 
 def store_digest(path: str | Path, clips: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Decoding a video to upright RGB frames at a fixed rate, by presentation time."""
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ from numpy.typing import NDArray
 T = TypeVar("T")
 HALF = Fraction(1, 2)
 LENGTH_TOLERANCE_S = HALF  # by which a whole file may fall short of the length in its header
+# What a damaged header may claim, and no recording of a person does.
+LONGEST_INTERVAL_S = Fraction(10)  # between two pictures; one flipped bit can make it years, which would be as many frames
+MOST_PIXELS = 2**26  # of a picture; 8K has half as many
+LARGEST_ASPECT = 16  # of a pixel
 
 
 class Unusable(ValueError):
@@ -56,8 +61,16 @@ class Picture:
 
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
-        """Upright pixels (h, w, 3)."""
-        return turn_upright(self._decoded.reformat(**self._size, format="rgb24", interpolation="BICUBIC", threads=1).to_ndarray(), self._decoded)
+        """Upright pixels (h, w, 3).
+
+        Raises:
+            DecodeError: if FFmpeg cannot convert it.
+        """
+        try:
+            pixels = self._decoded.reformat(**self._size, format="rgb24", interpolation="BICUBIC", threads=1).to_ndarray()
+        except FFmpegError as error:
+            raise DecodeError(f"its pictures cannot be converted to RGB ({error.strerror})") from None
+        return turn_upright(pixels, self._decoded)
 
 
 class Source:
@@ -86,8 +99,8 @@ class Source:
             stream = default_stream(container.streams.video)
             if stream is None:
                 raise DecodeError("it has no video stream that can be decoded")
-            self._interval_s = 1 / Fraction(stream.guessed_rate or 25)
-            width, height = round(stream.width * (stream.sample_aspect_ratio or 1)), stream.height
+            self._interval_s = _plausible(1 / Fraction(stream.guessed_rate or 25))
+            width, height = shown_size(stream)
             for decoded in decode(container, stream, self):
                 if self._note_time(decoded):
                     yield Picture(decoded, width, height), self._times_s[-1]
@@ -95,23 +108,45 @@ class Source:
             raise DecodeError("its video stream holds no picture that can be decoded")
 
     def _note_time(self, decoded: Any) -> bool:
-        """Whether the picture comes after the one before; a clock that stands still or runs back is a fault of the file."""
+        """Whether the picture comes after the one before; a clock that stands still, runs back or leaps ahead is a fault of the file."""
         if not self._times_s:
             self.start_s = (decoded.pts or 0) * decoded.time_base
-            self._interval_s = decoded.duration * decoded.time_base or self._interval_s
+            self._interval_s = _plausible(decoded.duration * decoded.time_base or self._interval_s)
             self._times_s.append(Fraction(0))
             return True
         last_s = self._times_s[-1]
         time_s = last_s + self._interval_s if decoded.pts is None else decoded.pts * decoded.time_base - self.start_s
-        if time_s > last_s:
-            self._times_s.append(time_s)
-        return time_s > last_s
+        leaps = time_s - last_s > LONGEST_INTERVAL_S
+        self.damaged |= leaps
+        if time_s <= last_s or leaps:
+            return False
+        self._times_s.append(time_s)
+        return True
 
     @property
     def duration_s(self) -> Fraction:
         """Last time minus first plus the median interval; a single picture lasts as long as the file says."""
         intervals = [later - earlier for earlier, later in pairwise(self._times_s)]
         return self._times_s[-1] + median(intervals or [self._interval_s])
+
+
+def _plausible(interval_s: Fraction) -> Fraction:
+    return min(interval_s, LONGEST_INTERVAL_S)
+
+
+def shown_size(stream: Any) -> tuple[int, int]:
+    """Width and height of a stream's pictures in square pixels; an absurd shape of the pixels does not count.
+
+    Raises:
+        DecodeError: if the pictures are too large to be true.
+    """
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    if not 1 / LARGEST_ASPECT <= aspect <= LARGEST_ASPECT:
+        aspect = Fraction(1)
+    width, height = max(1, round(stream.width * aspect)), stream.height
+    if width * height > MOST_PIXELS:
+        raise DecodeError(f"its header claims pictures of {width} x {height} pixels; at most {MOST_PIXELS:,} pixels are read")
+    return width, height
 
 
 class FrameStream:
@@ -191,6 +226,8 @@ def open_media(path: str | Path) -> Iterator[Any]:
     Raises:
         DecodeError: if FFmpeg cannot make sense of the file.
     """
+    if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises where permission is lacking. Opening a pipe would wait for ever.
+        raise DecodeError("it is no file that can be read")
     try:
         # Titles and comments in another encoding than UTF-8 are no reason to refuse a video.
         container = av.open(str(path), metadata_errors="ignore")
@@ -235,7 +272,7 @@ def _end_s(packet: Any) -> Fraction:
 def _promised_s(container: Any, stream: Any) -> Fraction:
     """The time that some stream must reach: a file that is cut off has lost the index at the end of these containers, but not the length at their beginning."""
     length_s = Fraction(0)
-    if container.format.name == "avi":  # FFmpeg itself replaces the length by what is there, but not the count
+    if container.format.name == "avi" and stream.type == "video":  # FFmpeg itself replaces the length by what is there, but not the count
         length_s = stream.frames / Fraction(stream.guessed_rate or 25)
     elif container.format.name in ("matroska,webm", "flv"):
         length_s = Fraction(container.duration or 0, av.time_base)
