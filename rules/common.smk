@@ -388,9 +388,12 @@ def settings_today(store):
     if maker:
         wildcards = Wildcards(fromdict=maker.get_wildcards(store))
     else:
-        # Provided features whose files are gone.
-        maker = workflow.get_rule("import_provided")
-        wildcards = Wildcards(fromdict={"encoder": Path(store).stem})
+        # Imports whose files are gone.
+        _, stage, *names = Path(store).with_suffix("").parts
+        maker = workflow.get_rule(
+            "import_provided" if stage == "features" else "import_probabilities"
+        )
+        wildcards = Wildcards(fromdict={"encoder": names[0]})
     params = {
         name: value(wildcards) if callable(value) else value
         for name, value in maker.params.items()

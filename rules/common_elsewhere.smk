@@ -70,15 +70,24 @@ def imported_files(wildcards):
     """Each file of predictions and its digest: an edit makes the import stale."""
     named = config["features"][wildcards.encoder]["files"]
     files = imported.places(config["data"]["root"], named)
-    if absent := [str(file) for file in files if not file.is_file()]:
-        raise WorkflowError(f"{wildcards.encoder}: no such file: {', '.join(absent)}")
-    return {str(file): sha256(file) for file in files}
+    return {str(file): sha256(file) for file in files if file.is_file()}
 
 
-def imported_places(wildcards):
-    """No inputs; but where a file is gone, the stores made of it count as given."""
-    imported_files(wildcards)
-    return []
+def importable_predictions():
+    """As `importable`, of the encoders whose predictions are imported."""
+    names = [
+        name
+        for name, encoder in config["features"].items()
+        if encoder["kind"] == "probabilities"
+        and (
+            all(
+                file.is_file()
+                for file in imported.places(config["data"]["root"], encoder["files"])
+            )
+            or not all(Path(manifest).is_file() for manifest in encoder_stores(name))
+        )
+    ]
+    return "|".join(names) or "none"
 
 
 def joined_stores(pattern):

@@ -62,7 +62,6 @@ rule import_provided:
 
 rule import_probabilities:
     input:
-        imported_places,
         sheet="results/data/sheet.csv",
     output:
         store=directory("results/probabilities/{encoder}/own/{model}.zarr"),
@@ -72,7 +71,7 @@ rule import_probabilities:
     benchmark:
         "results/benchmarks/import_probabilities/{encoder}/{model}.tsv"
     wildcard_constraints:
-        encoder=of_kind("probabilities"),
+        encoder=importable_predictions(),
     conda:
         "../envs/plain.yaml"
     threads: 1

@@ -2,8 +2,10 @@ rule report:
     input:
         scores=of_ensembles("results/fusion/{ensemble}/scores.json"),
         decisions=of_ensembles("results/fusion/{ensemble}/decisions.csv"),
-        # One of each, whose manifest counts its clips by status.
-        encoders=[encoder_stores(encoder)[0] for encoder in ENCODERS],
+        # Their manifests count the clips by status.
+        encoders=[
+            manifest for encoder in ENCODERS for manifest in encoder_stores(encoder)
+        ],
         manifests=all_members("results/probabilities/{encoder}/{head}/fold{fold}.json"),
         stores=ancient(
             all_members("results/probabilities/{encoder}/{head}/fold{fold}.zarr")
@@ -50,6 +52,8 @@ rule write_tables:
     input:
         scores=of_ensembles("results/fusion/{ensemble}/scores.json"),
         decisions=of_ensembles("results/fusion/{ensemble}/decisions.csv"),
+        # What a user typed into it stands in Table II.
+        submitted=submissions,
     output:
         **{
             f"table_{number}_{form}": report(

@@ -12,7 +12,7 @@ from unit.classify.test_training import LOGISTIC, MLP
 import retrain_head
 import train_head
 from blemore.data.labels import EMOTIONS
-from blemore.stores import OK, Features, read_attributes, read_probabilities, write_features
+from blemore.stores import OK, Features, read_attributes, read_probabilities, read_used_scored_fold, write_features
 
 HEADER = "filename,video_id,gender,mix,emotion_1,version,intensity_level,situation,emotion_2,emotion_1_salience,emotion_2_salience,fold,split,shard,video"
 RECIPES = {"mlp_1024": MLP | {"epochs": 6}, "logistic": LOGISTIC}
@@ -71,6 +71,19 @@ def test_a_head_predicts_every_clip_with_features(data, tmp_path, head):
     assert np.allclose(np.exp(rows.logit), rows.probability, equal_nan=True)
     assert {split: rows.split.count(split) for split in set(rows.split)} == {"train": 16, "inner": 16, "scored": 16, "test": 2}
     assert read_attributes(task.output.store)["recipe"]["kind"] == RECIPES[head]["kind"]
+
+
+@pytest.mark.parametrize(("head", "stopping"), [("mlp_1024", "inner"), ("mlp_1024", "paper"), ("logistic", "inner")])
+def test_predictions_that_used_the_scored_fold_stand_beside_the_others_and_for_scored_clips_alone(data, tmp_path, head, stopping):
+    task = job(data, tmp_path, "fold0", head)
+    task.params.cfg = CFG | {"early_stopping": stopping}
+    train_head.main(task)
+    tuned, rows = read_used_scored_fold(task.output.store), read_probabilities(task.output.store)
+    assert (tuned is None) == ((head, stopping) != ("mlp_1024", "inner"))
+    if tuned:
+        scored = np.array([split == "scored" and clip != "P3_03" for clip, split in zip(rows.clip, rows.split)])
+        assert tuned.probability[scored].sum(1) == pytest.approx(1, abs=1e-5)
+        assert np.isnan(tuned.probability[~scored]).all()
 
 
 def test_seeds_are_averaged_and_kept(data, tmp_path):

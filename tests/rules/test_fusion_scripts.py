@@ -20,7 +20,7 @@ from blemore.fusion.metrics import presence_accuracy, salience_accuracy
 from blemore.fusion.thresholds import search_grid
 from blemore.job import BadInput
 from blemore.settings import sha256
-from blemore.stores import Features, Probabilities, write_features, write_probabilities
+from blemore.stores import Features, Probabilities, read_probabilities, write_features, write_probabilities
 
 OFFICIAL = ["filename", "video_id", "gender", "mix", "emotion_1", "version", "intensity_level", "situation", "emotion_2"]
 COLUMNS = [*OFFICIAL, "emotion_1_salience", "emotion_2_salience", "fold", "split", "shard", "video"]
@@ -222,6 +222,29 @@ def test_epochs_chosen_on_the_scored_fold_are_told(data, tmp_path):
     assert scores["protocols"]["nested"]["uses_scored_fold"]
 
 
+def test_only_the_tuned_protocols_read_predictions_that_used_the_scored_fold(data, fused, tmp_path):
+    """One member has some; the other stays as it is, and is named."""
+    tuned = DataSet(tmp_path)
+    sharp = np.array([random_probabilities(np.random.default_rng(3), tuned.truth, 4.0) for _ in FOLDS], np.float32)
+    for fold in FOLDS:
+        path = tuned.stores[fold]
+        rows = read_probabilities(path)
+        used = np.array([sharp[fold][tuned.clips.index(clip)] for clip in rows.clip], np.float32)
+        used[np.array(rows.split) != "scored"] = np.nan
+        write_probabilities(path, rows, EMOTIONS, {}, used_scored_fold=used)
+    scores, _, test_decisions = run_fuse(tmp_path / "out", tuned)
+    assert scores["without_tuned_epochs"] == ["hicmae/logistic"]
+    assert [name for name, block in scores["protocols"].items() if block["epochs_on_scored_fold"]] == ["official_test", "official_validation", "paper"]
+    for name in ("nested", "pooled"):
+        assert scores["protocols"][name] == fused[0]["protocols"][name]
+    assert all(scores[name] == fused[0][name] for name in ("chosen", "groups", "left_out", "sensitivity", "test"))
+    assert scores["protocols"]["paper"]["mean"]["Score"] > fused[0]["protocols"]["paper"]["mean"]["Score"]
+    plain = {(row["protocol"], row["decoder"], row["actor_centred"]): row["Score"] for row in scores["decoders"]}
+    assert plain["paper", "thresholds", False] == scores["protocols"]["paper"]["pooled"]["Score"]
+    of_test = [name for name in test_decisions if not name.startswith("official_test")]
+    pd.testing.assert_frame_equal(test_decisions[of_test], fused[2][of_test])
+
+
 def test_clips_without_an_encoder_are_counted_and_fused_from_the_others(tmp_path):
     data = DataSet(tmp_path, missing=("A0_clip_00", "A1_clip_01", "test_0002"))
     scores, decisions, table = run_fuse(tmp_path / "out", data)
@@ -263,14 +286,18 @@ def test_tables_follow_from_the_scores_and_decisions_of_all_ensembles(data, fuse
     names = [f"table_{number}_{form}" for number in (1, 2, 3) for form in ("csv", "tex", "html")]
     snakemake = SimpleNamespace(
         input=SimpleNamespace(
-            **{kind: [str(tmp_path / folder / file) for folder in ("both", "alone")] for kind, file in FILES.items() if kind != "test_decisions"}
+            **{kind: [str(tmp_path / folder / file) for folder in ("both", "alone")] for kind, file in FILES.items() if kind != "test_decisions"},
+            submitted=[str(tmp_path / "submissions.csv")],
         ),
         output=Named({name: str(tmp_path / name) for name in [*names, "differences"]}),
         params=SimpleNamespace(cfg={"resamples": CFG["resamples"]}),
     )
+    (tmp_path / "submissions.csv").write_text("ensemble,protocol,zip_sha256,current,Score\nboth,pooled,ab,yes,.31\nboth,official_test,cd,yes,\n")
     write_tables.main(snakemake)
     table = pd.read_csv(tmp_path / "table_1_csv").set_index("system")
     assert table.loc["Wav2Vec2 frozen+MLP-1024", "here, nested Score"] == alone["protocols"]["nested"]["mean"]["Score"]
+    fusion = pd.read_csv(tmp_path / "table_2_csv").set_index("system")
+    assert fusion["here, by the server Score"].dropna().to_dict() == {"both, pooled": 0.31}
     differences = pd.read_csv(tmp_path / "differences").set_index("protocol")
     assert (differences["first"].unique().tolist(), differences["second"].unique().tolist()) == (["both"], ["wav2vec2"])
     expected = fused[0]["protocols"]["nested"]["pooled"]["Score"] - alone["protocols"]["nested"]["pooled"]["Score"]

@@ -11,6 +11,7 @@ from rules.test_fusion_scripts import FOLDS, DataSet, job, percent, run_fuse
 import fuse
 import import_probabilities
 from blemore.fusion.predictions import columns, write_table
+from blemore.report.costs import status_counts
 from blemore.settings import sha256
 from blemore.stores import read_attributes, read_manifest, read_probabilities
 
@@ -68,3 +69,12 @@ def test_without_test_clips_the_retrained_store_is_empty(tmp_path):
     data = DataSet(tmp_path, test_clips=0)
     write_table(tmp_path / "train.csv", pd.DataFrame({"clip": data.clips[:60], "fold": data.folds[:60]} | columns("probability", data.own_fold(0))))
     assert read_probabilities(imported(tmp_path / "stores", data, "retrained", tmp_path / "train.csv")).clip == []
+
+
+def test_clips_are_counted_over_all_folds(data, tmp_path):
+    _, decisions, _ = run_fuse(tmp_path / "first", data, members=(0,), ensemble="alone")
+    decisions.drop(index=5).to_csv(tmp_path / "theirs.csv", index=False)
+    folder = tmp_path / "probabilities/theirs/own"
+    folder.mkdir(parents=True)
+    stores = [imported(folder, data, f"fold{fold}", tmp_path / "theirs.csv") for fold in FOLDS]
+    assert status_counts([str(Path(store).with_suffix(".json")) for store in stores]) == {"theirs": {"ok": 59, "missing": 5}}

@@ -26,8 +26,8 @@ function decisions() {
 const saved = name => { const {columns, rows} = result().tables[name]; return table(name, columns, rows); };
 const folded = (title, ...inside) => element("details", {}, element("summary", {}, title), ...inside);
 
-function usedMark(used) {
-  return element("span", {class: used ? "mark used" : "mark"}, used ? "used" : "not used");
+function usedMark({uses_scored_fold: used, epochs_on_scored_fold: epochs}) {
+  return element("span", {class: used ? "mark used" : "mark"}, used ? (epochs ? "used, epochs too" : "used") : "not used");
 }
 
 function showScores() {
@@ -50,7 +50,7 @@ function showProtocols() {
   const rows = Object.entries(result().protocols).map(([name, block]) => {
     const spread = measure => `${fixed(block.mean[measure])} ± ${fixed(block.std[measure])}`;
     const [low, high] = result().intervals[name].Score;
-    return [protocolName(name), usedMark(block.uses_scored_fold), spread("ACC_P"), spread("ACC_S"), spread("Score"), `${fixed(block.pooled.Score)} [${fixed(low)}, ${fixed(high)}]`];
+    return [protocolName(name), usedMark(block), spread("ACC_P"), spread("ACC_S"), spread("Score"), `${fixed(block.pooled.Score)} [${fixed(low)}, ${fixed(high)}]`];
   });
   body("protocols").replaceChildren(
     table(`Protocols of ${shown.ensemble}: mean ± standard deviation over folds`, ["protocol", "scored fold", "ACC_P", "ACC_S", "Score", "Score of all clips [95 %]"], rows),

@@ -1,5 +1,6 @@
 """Weights, thresholds, scores and decisions of one ensemble."""
 
+from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from blemore.data.labels import has_labels, percentages
 from blemore.data.sheet import read_checked_sheet
 from blemore.fusion.breakdown import fine_tuned_share, leave_one_out, score_groups
 from blemore.fusion.decode import evaluate_decoders
-from blemore.fusion.predictions import columns, mean_predictions, scored_predictions, write_table
+from blemore.fusion.predictions import columns, mean_predictions, scored_predictions, tuned_predictions, write_table
 from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, certainty, evaluate_all, measure, official_test_fusion, trivial_baselines
 from blemore.fusion.resampling import draw_actors
 from blemore.fusion.sensitivity import analyse
@@ -33,7 +34,8 @@ def main(snakemake) -> None:
     epochs_on_scored_fold = snakemake.params.classify["early_stopping"] == "paper"
     settings = dict(snakemake.params.cfg)
     resamples = settings.pop("resamples")
-    evaluations, fusion = evaluate_all(data, settings, epochs_on_scored_fold)
+    tuned = {member: tuned_predictions(folds, train) for member, (folds, _) in stores.items()}
+    evaluations, fusion = evaluate_all(data, settings, epochs_on_scored_fold, _tuned(tuned, scored))
     intervals, differences = certainty(evaluations, data, resamples["count"], resamples["seed"])
     fused, decisions = fusion.decide(predicted)
     official = official_test_fusion(evaluations, len(stores)).decide(predicted)[1]
@@ -48,6 +50,8 @@ def main(snakemake) -> None:
         "ensemble": snakemake.wildcards.ensemble,
         "members": list(stores),
         "epochs_chosen_on_scored_fold": epochs_on_scored_fold,
+        # Those that the tuned protocols take as they are, the epoch being chosen on other clips, or there being none.
+        "without_tuned_epochs": [] if epochs_on_scored_fold else [member for member, found in tuned.items() if found is None],
         "protocols": {name: evaluation.block for name, evaluation in evaluations.items()},
         "intervals": intervals,
         "differences": differences,
@@ -72,6 +76,13 @@ def _stores(snakemake, folds: list[int]) -> dict[str, tuple[dict[int, str], list
     if snakemake.params.classify["test_prediction"] == "retrained":
         return {member: (of_folds[member], [store]) for member, store in zip(members, snakemake.input.retrained, strict=True)}
     return {member: (of_folds[member], list(of_folds[member].values())) for member in members}
+
+
+def _tuned(tuned: Mapping[str, NDArray[np.float64] | None], scored: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """What the tuned protocols read: of each member the predictions by epochs that were chosen on the scored fold, where it has some."""
+    if all(found is None for found in tuned.values()):
+        return None
+    return np.array([plain if found is None else found for found, plain in zip(tuned.values(), scored, strict=True)])
 
 
 def _analysis(

@@ -10,7 +10,7 @@ import yaml
 
 from blemore.job import run
 from blemore.report.content import cells, folds_of, member_content, page_content
-from blemore.report.costs import api_costs, records, rule_costs
+from blemore.report.costs import api_costs, records, rule_costs, status_counts
 from blemore.report.page import render
 from blemore.report.pictures import face_strips, sound_pictures
 from blemore.report.tables import (
@@ -23,13 +23,14 @@ from blemore.report.tables import (
     threshold_table,
     transfer_table,
     weight_table,
+    without_tuned_epochs,
 )
 from blemore.stores import STATUSES
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-NOTE = "ACC_P, ACC_S, Score: tuned on the scored fold, as in the paper. nested Score: chosen on the other folds."
+NOTE = "ACC_P, ACC_S, Score: epochs, weights and thresholds tuned on the scored fold, as in the paper. nested Score: chosen on the other folds."
 TABLES = {
     "Weights": weight_table,
     "Thresholds and scores by fold": threshold_table,
@@ -58,6 +59,7 @@ def main(snakemake) -> None:
         left_out=left_out,
         baselines=first["baselines"],
         epochs_on_scored_fold=first["epochs_chosen_on_scored_fold"],
+        without_tuned_epochs=without_tuned_epochs(results.values()),
         content=_content(results, decisions, scores["name"].tolist(), _members(snakemake.input.stores, clips)),
         pictures=pictures,
         pictures_note=_pictures_note(pictures, params.cfg["embed_faces"]),
@@ -100,8 +102,8 @@ def _pictures_note(pictures: Mapping[str, Mapping[str, Any]], faces: bool) -> st
 
 def _run(manifests: Iterable[str], packages: Mapping[str, str], params: Any, clips: int) -> dict[str, Any]:
     """What the page says of the run; none of it decides whether the page is current."""
-    counts = [json.loads(Path(path).read_text())["status_counts"] for path in manifests]
-    rows = [[name, *(found.get(status, 0) for status in STATUSES)] for name, found in zip(params.encoders["used"], counts, strict=True)]
+    counts = status_counts(manifests)
+    rows = [[name, *(counts[name].get(status, 0) for status in STATUSES)] for name in params.encoders["used"]]
     statuses = pd.DataFrame(rows, columns=["encoder", *STATUSES])
     config = params.configuration
     tables = {

@@ -128,6 +128,20 @@ def test_a_fixed_number_of_epochs_never_looks_at_the_stopping_clips():
     assert train_mlp(split(*problem()), MLP, 1, lambda *_: 1 / 0, epochs=3).best_epoch == 3
 
 
+@pytest.mark.parametrize("monitor", ["loss", "score"])
+def test_the_epoch_of_the_scored_clips_is_kept_apart_and_changes_nothing_of_the_other(monitor):
+    (x, y), recipe = problem(), MLP | {"epochs": 40, "patience": 3, "monitor": monitor}
+    plain = Examples(x[:50], y[:50], x[50:70], np.random.default_rng(5).permutation(y[50:70]))
+    alone = train_mlp(plain, recipe, 1, best_grid_score)
+    both = train_mlp(plain._replace(scored_x=x[70:], scored_y=y[70:]), recipe, 1, best_grid_score)
+    swapped = train_mlp(Examples(x[:50], y[:50], x[70:], y[70:]), recipe, 1, best_grid_score)
+    assert (both.best_epoch, both.train_loss, both.stop_loss, both.stop_score) == (alone.best_epoch, alone.train_loss, alone.stop_loss, alone.stop_score)
+    assert np.array_equal(predict_logits(both.network, x), predict_logits(alone.network, x))
+    assert monitor == "score" or swapped.best_epoch > len(alone.train_loss)
+    assert np.array_equal(predict_logits(both.used_scored_fold, x), predict_logits(swapped.network, x))
+    assert alone.used_scored_fold is None
+
+
 def test_divergence_is_one_sentence():
     with pytest.raises(BadInput, match=r"training diverged: no epoch has a finite loss; lower learning_rate of the head \(now 0.01\)"):
         train_mlp(split(problem()[0] * np.float32(np.nan), problem()[1]), MLP, 1, best_grid_score)
@@ -204,9 +218,11 @@ def test_the_scored_fold_changes_nothing_that_is_learned():
     other_x, other_y = data.x.copy(), data.y.copy()
     other_x[scored], other_y[scored] = 99, np.roll(other_y[scored], 1, axis=1)
     cfg = {"early_stopping": "inner", "seeds": [1]}
-    one, *_ = train_and_predict(data, cfg, MLP, best_grid_score)
-    other, *_ = train_and_predict(data._replace(x=other_x, y=other_y), cfg, MLP, best_grid_score)
+    one, members, _ = train_and_predict(data, cfg, MLP, best_grid_score, with_scored=True)
+    other, others, _ = train_and_predict(data._replace(x=other_x, y=other_y), cfg, MLP, best_grid_score, with_scored=True)
     assert np.array_equal(one.probability[~scored], other.probability[~scored])
+    assert members[0].history == others[0].history
+    assert all(np.array_equal(values, others[0].parameters[name]) for name, values in members[0].parameters.items())
 
 
 def test_the_papers_stopping_does_look_at_the_scored_fold():

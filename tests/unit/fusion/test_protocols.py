@@ -65,6 +65,19 @@ def test_what_is_tuned_on_the_scored_fold_says_so(data, evaluations):
     assert all(evaluation.block["uses_scored_fold"] for evaluation in stopped_on_it.values())
 
 
+def test_epochs_of_the_scored_fold_reach_the_tuned_protocols_alone(data, evaluations):
+    tuned = out_of_fold(7).probabilities
+    found, fusion = evaluate_all(data, SETTINGS, False, tuned)
+    of_tuned = evaluate_all(data._replace(probabilities=tuned), SETTINGS, False)[0]
+    for name in ("paper", "official_validation", "official_test"):
+        assert found[name].block == of_tuned[name].block | {"epochs_on_scored_fold": True}
+        assert np.array_equal(found[name].fused, of_tuned[name].fused)
+    for name in ("pooled", "nested"):
+        assert found[name].block == evaluations[name].block
+        assert np.array_equal(found[name].decisions, evaluations[name].decisions)
+    assert fusion.weights.tolist() == evaluations["pooled"].block["folds"][0]["weights"]
+
+
 def test_tuning_on_what_is_scored_says_more():
     gaps = []
     for seed in range(8):
@@ -76,7 +89,7 @@ def test_tuning_on_what_is_scored_says_more():
 
 @pytest.mark.parametrize("name", ["paper", "official_validation", "pooled", "nested"])
 def test_block_by_recomputing_it(data, evaluations, name):
-    block, _, decisions, _ = evaluations[name]
+    block, _, decisions, *_ = evaluations[name]
     by_fold = [score(decisions[data.fold == fold], data.truth[data.fold == fold]) for fold in range(3)]
     assert [row["Score"] for row in block["folds"]] == by_fold
     assert block["mean"]["Score"] == pytest.approx(sum(by_fold) / 3)

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from blemore.fusion.submission_list import COLUMNS, Submission, brought_up_to_date, decided_by, read_list, write_list
+from blemore.fusion.submission_list import COLUMNS, Submission, brought_up_to_date, decided_by, read_list, typed_scores, write_list
 from blemore.job import BadInput
 
 SCORES = {
@@ -77,3 +77,16 @@ def test_a_list_saved_by_a_spreadsheet_is_read(tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(BadInput, match="not UTF-8"):
         read_list(path)
+
+
+def test_typed_scores_are_read_and_what_is_no_score_is_named(tmp_path):
+    path = tmp_path / "submissions.csv"
+    rows = brought_up_to_date([], [submission("aa"), submission("bb", protocol="official_test")])
+    rows[0] |= {"ACC_P": " .391", "Score": "0.279"}
+    write_list(path, rows)
+    assert typed_scores(path) == [("all", "pooled", True, {"ACC_P": 0.391, "ACC_S": None, "Score": 0.279})]
+    for wrong in ("0,279", "27.9", "nan", "-.1"):
+        rows[0]["Score"] = wrong
+        write_list(path, rows)
+        with pytest.raises(BadInput, match="Score of all, pooled, is"):
+            typed_scores(path)

@@ -1,9 +1,11 @@
 import io
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from blemore.fusion.submission_list import ServerScores
 from blemore.report.paper_tables import NESTED, PRINTED, TUNED, as_csv, as_html, as_latex, as_printed, encoder_table, fusion_table, fusion_weight_table
 from blemore.report.published import ENCODER_LINES, FUSION_LINES
 
@@ -99,3 +101,15 @@ def test_latex_and_html_are_whole_and_escaped(table):
     assert "<c" not in html
     rows = list(ElementTree.fromstring(html.partition("<h1>")[2].partition("</p>")[2].partition("</body>")[0].strip()).iter("tr"))
     assert len(rows) == len(table) + 2
+
+
+def test_what_the_server_answered_stands_beside_the_printed_test_figures():
+    figures = {"ACC_P": 0.4, "ACC_S": None, "Score": 0.3}
+    submitted = [ServerScores("twelve", "pooled", True, figures), ServerScores("mine", "official_test", False, figures)]
+    table = fusion_table(RESULTS, BASELINES, submitted)
+    twelve, mine = (table.iloc[row] for row in (-2, -1))
+    assert (twelve["", "system"], mine["", "system"]) == ("12-enc + Gemini, pooled", "mine, official_test, replaced since")
+    assert (twelve["printed", "Score"], twelve["here, by the server", "Score"]) == (0.279, 0.3)
+    assert np.isnan(mine["printed", "Score"])
+    assert ".400" in as_html(table, "", "")
+    assert "server" not in as_html(fusion_table(RESULTS, BASELINES), "", "")

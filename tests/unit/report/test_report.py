@@ -27,6 +27,7 @@ def block(score, uses_scored_fold, weights=(0.25, 0.75)):
     fold = {"fold": 0, "alpha": 0.1, "beta": 0.2, "weights": list(weights), **values, "n_clips": 5}
     return {
         "uses_scored_fold": uses_scored_fold,
+        "epochs_on_scored_fold": uses_scored_fold,
         "folds": [fold, fold | {"fold": 1, "weights": [weights[0] + 0.2, weights[1] - 0.2]}],
         "mean": values,
         "std": dict.fromkeys(values, 0.02),
@@ -40,6 +41,7 @@ def result(name, paper, nested, members=("wav2vec2/mlp_1024", "prosody/mlp_1024"
         "ensemble": name,
         "members": list(members),
         "epochs_chosen_on_scored_fold": False,
+        "without_tuned_epochs": [],
         "protocols": {"paper": block(paper, True), "nested": block(nested, False)},
         "intervals": {"nested": {"Score": [nested - 0.05, nested + 0.05]}},
         "chosen": {"weights": [0.3, 0.7], "alpha": 0.1, "beta": 0.2},
@@ -56,6 +58,7 @@ def page(results, content=None, **changes):
         "left_out": [],
         "baselines": results[0]["baselines"],
         "epochs_on_scored_fold": False,
+        "without_tuned_epochs": [],
         "content": {"clips": {"id": ["A1_clip"]}, "folds": [0, 1], "ensembles": {one["ensemble"]: one for one in results}, **(content or {})},
         "pictures": {},
         "pictures_note": "No faces are embedded.",
@@ -93,6 +96,7 @@ def test_weights_are_averaged_over_folds():
 def test_every_fold_of_every_protocol_has_its_thresholds():
     table = threshold_table(result("a", 0.5, 0.4))
     assert table[["protocol", "fold"]].to_numpy().tolist() == [["paper", 0], ["paper", 1], ["nested", 0], ["nested", 1]]
+    assert table["scored fold"].tolist() == ["used, epochs too"] * 2 + ["not used"] * 2
     assert "weights" not in table
 
 
@@ -147,6 +151,7 @@ def test_encoders_that_were_left_out_are_named():
 def test_stopping_on_the_scored_fold_is_said():
     assert "except the epoch" in page([result("a", 0.5, 0.4)], epochs_on_scored_fold=True)
     assert "except the epoch" not in page([result("a", 0.5, 0.4)])
+    assert "but for s4d/own not the epoch" in page([result("a", 0.5, 0.4)], without_tuned_epochs=["s4d/own"])
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED.keys() - {"gemini"}))

@@ -41,6 +41,10 @@ class Features(NamedTuple):
     n_frames: NDArray[np.int64]
 
 
+# Of the scored clips, by the epoch that is best on them. Named for what it used, since no honest figure may read it.
+USED_SCORED_FOLD = "probability_used_scored_fold"
+
+
 class Probabilities(NamedTuple):
     """Predictions of one head for one fold, and the part that each clip had in it."""
 
@@ -135,23 +139,44 @@ def read_features(path: str | Path) -> Features:
 
 
 def write_probabilities(
-    store: str | Path, rows: Probabilities, emotions: Sequence[str], attributes: Mapping[str, Any], statuses: Sequence[int] | None = None
+    store: str | Path,
+    rows: Probabilities,
+    emotions: Sequence[str],
+    attributes: Mapping[str, Any],
+    statuses: Sequence[int] | None = None,
+    used_scored_fold: NDArray[np.float32] | None = None,
 ) -> None:
     """Writes the predictions of one encoder, head and fold, and, last, the manifest.
 
     Args:
         statuses: of each clip, for its counts in the manifest; without them a row that is not finite counts as missing.
+        used_scored_fold: probabilities (clip, emotion) by the epoch that is best on the scored clips; NaN at all others.
     """
-    dimensions = {"probability": ("clip", "emotion"), "logit": ("clip", "emotion"), "emotion": ("emotion",)}
-    digest = _write_group(store, {**rows._asdict(), "emotion": list(emotions)}, dimensions, attributes)
+    dimensions = dict.fromkeys(("probability", "logit", USED_SCORED_FOLD), ("clip", "emotion")) | {"emotion": ("emotion",)}
+    more = {} if used_scored_fold is None else {USED_SCORED_FOLD: used_scored_fold}
+    digest = _write_group(store, {**rows._asdict(), "emotion": list(emotions), **more}, dimensions, attributes)
     counted = np.where(np.isfinite(rows.probability).all(1), OK, MISSING) if statuses is None else statuses
     write_manifest(store, digest, rows.clip, counted, shape=list(rows.probability.shape))
 
 
 def read_probabilities(path: str | Path) -> Probabilities:
     """Predictions as written; refuses a store that does not match its manifest, like `read_features`."""
-    arrays = _read_checked(path, (*Probabilities._fields, "emotion"))
+    arrays = _read_predictions(path)
     return Probabilities(**{name: arrays[name] for name in Probabilities._fields})
+
+
+def read_used_scored_fold(path: str | Path) -> Probabilities | None:
+    """The predictions by the epoch that is best on the scored clips, NaN at all other clips; None where the store has none."""
+    arrays = _read_predictions(path)
+    if USED_SCORED_FOLD not in arrays:
+        return None
+    tuned = arrays[USED_SCORED_FOLD]
+    return Probabilities(tuned, arrays["clip"], arrays["split"], np.log(tuned))
+
+
+def _read_predictions(path: str | Path) -> dict[str, Any]:
+    more = [USED_SCORED_FOLD] if Path(path, USED_SCORED_FOLD).is_dir() else []
+    return _read_checked(path, (*Probabilities._fields, "emotion", *more))
 
 
 def read_durations(path: str | Path) -> dict[str, float]:

@@ -20,6 +20,9 @@ class Examples(NamedTuple):
     train_y: NDArray[np.float32]  # (n, 6), rows sum to 1
     stop_x: NDArray[np.float32]
     stop_y: NDArray[np.float32]
+    # Clips that must not stop the training, where an epoch is to be chosen on them as well.
+    scored_x: NDArray[np.float32] | None = None
+    scored_y: NDArray[np.float32] | None = None
 
 
 class Dataset(NamedTuple):
@@ -45,8 +48,11 @@ def align(sheet: pd.DataFrame, features: Features, part: NDArray[np.str_]) -> Da
     return Dataset(clips, x, teaching_labels(sheet), usable, part)
 
 
-def examples(data: Dataset, early_stopping: str) -> tuple[Examples, StandardScaler]:
+def examples(data: Dataset, early_stopping: str, with_scored: bool = False) -> tuple[Examples, StandardScaler]:
     """The training and stopping clips, standardised by the mean and variance of the training clips.
+
+    Args:
+        with_scored: also the scored clips, where others stop the training.
 
     Raises:
         BadInput: if fewer than two clips could teach.
@@ -56,7 +62,11 @@ def examples(data: Dataset, early_stopping: str) -> tuple[Examples, StandardScal
     if train.sum() < 2:
         raise BadInput(f"only {train.sum()} clips with features are left to train on; more folds, actors or readable clips are needed.")
     scaler = StandardScaler().fit(data.x[train].astype(np.float64))
-    return Examples(scaled(scaler, data.x[train]), data.y[train], scaled(scaler, data.x[stop]), data.y[stop]), scaler
+    found = Examples(scaled(scaler, data.x[train]), data.y[train], scaled(scaler, data.x[stop]), data.y[stop])
+    scored = data.usable & (data.part == SCORED)
+    if with_scored and early_stopping == "inner" and scored.any():
+        found = found._replace(scored_x=scaled(scaler, data.x[scored]), scored_y=data.y[scored])
+    return found, scaler
 
 
 def scaled(scaler: StandardScaler, x: NDArray[np.float32]) -> NDArray[np.float32]:

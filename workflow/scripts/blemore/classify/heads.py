@@ -24,6 +24,7 @@ class Member(NamedTuple):
     parameters: dict[str, NDArray]
     history: dict[str, Any]
     log_probability: NDArray[np.float32]
+    used_scored_fold: NDArray[np.float32] | None = None  # the same by the epoch that is best on the scored clips
 
 
 def train_members(
@@ -45,7 +46,8 @@ def _mlp(examples: Examples, x: NDArray[np.float32], recipe: Mapping[str, Any], 
     trained = train_mlp(examples, recipe, seed, score, epochs)
     parameters = {name: tensor.numpy() for name, tensor in trained.network.state_dict().items()}
     history = {"best_epoch": trained.best_epoch, "train_loss": trained.train_loss, "stop_loss": trained.stop_loss, "stop_score": trained.stop_score}
-    return Member(seed, parameters, history, mlp_log_probability(trained.network, x))
+    tuned = None if trained.used_scored_fold is None else mlp_log_probability(trained.used_scored_fold, x)
+    return Member(seed, parameters, history, mlp_log_probability(trained.network, x), tuned)
 
 
 def _logistic(examples: Examples, x: NDArray[np.float32], recipe: Mapping[str, Any], seed: int) -> Member:

@@ -1,5 +1,6 @@
 """The classifier of the paper and of the organisers: a small network on frozen features, trained on soft labels."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ class Trained(NamedTuple):
     train_loss: list[float]  # mean KL divergence per epoch
     stop_loss: list[float]  # the same on the clips that stop the training; empty where there are none
     stop_score: list[float]  # their best Score on the official grid
+    used_scored_fold: nn.Sequential | None = None  # at the epoch that is best on the scored clips, where they are among the examples
 
 
 def build(features: int, hidden: Sequence[int], batch_norm: bool, dropout: float) -> nn.Sequential:
@@ -37,7 +39,9 @@ def build(features: int, hidden: Sequence[int], batch_norm: bool, dropout: float
 
 
 def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: Score, epochs: int | None = None) -> Trained:
-    """Trains one network; keeps the epoch that is best on the stopping clips.
+    """Trains one network; keeps the epoch that is best on the stopping clips, and apart from it the one that is best on the scored clips.
+
+    Training goes on until neither has become better for as long as patience lasts; what comes after the stopping clips' own end changes nothing of theirs.
 
     Args:
         recipe: a head of `classify.heads` of kind mlp.
@@ -51,25 +55,38 @@ def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: S
         BadInput: if the loss was never finite.
     """
     torch.manual_seed(seed)
-    x, y, stop_x, stop_y = (torch.from_numpy(array) for array in examples)
+    x, y, stop_x, stop_y = (torch.from_numpy(array) for array in examples[:4])
     network = build(x.shape[1], recipe["hidden"], recipe["batch_norm"], recipe["dropout"])
     optimizer = _optimizer(network, recipe)
     watch = Watch(stop_y, recipe["monitor"], score) if len(stop_x) and epochs is None else None
+    scored_watch, scored_x = _scored_watch(examples, recipe, score) if epochs is None else (None, stop_x)
+    running = [(one, clips) for one, clips in ((watch, stop_x), (scored_watch, scored_x)) if one is not None]
     train_loss = []
     for epoch in range(1, (epochs or recipe["epochs"]) + 1):
         train_loss.append(_train_epoch(network, optimizer, x, y, recipe["batch_size"]))
-        if watch is None:
-            continue
-        with torch.inference_mode():
-            watch.see(network.eval()(stop_x), network.state_dict(), epoch)
-        if watch.is_over(epoch, recipe["patience"]):
+        for one, clips in running:
+            with torch.inference_mode():
+                one.see(network.eval()(clips), network.state_dict(), epoch)
+        running = [(one, clips) for one, clips in running if not one.is_over(epoch, recipe["patience"])]
+        if watch is not None and not running:
             break
+    used_scored_fold = None if scored_watch is None or not scored_watch.best_epoch else _at_best(copy.deepcopy(network), scored_watch)
     if watch is None:
-        return Trained(network.eval(), epoch, train_loss, [], [])
+        return Trained(network.eval(), epoch, train_loss, [], [], used_scored_fold)
     if not watch.best_epoch:
         raise BadInput(f"training diverged: no epoch has a finite loss; lower learning_rate of the head (now {recipe['learning_rate']}).")
+    return Trained(_at_best(network, watch), watch.best_epoch, train_loss[: len(watch.losses)], watch.losses, watch.scores, used_scored_fold)
+
+
+def _scored_watch(examples: Examples, recipe: Mapping[str, Any], score: Score) -> tuple[Watch | None, torch.Tensor]:
+    if examples.scored_x is None or examples.scored_y is None:
+        return None, torch.empty(0)
+    return Watch(torch.from_numpy(examples.scored_y), recipe["monitor"], score), torch.from_numpy(examples.scored_x)
+
+
+def _at_best(network: nn.Sequential, watch: Watch) -> nn.Sequential:
     network.load_state_dict(watch.best_state)
-    return Trained(network.eval(), watch.best_epoch, train_loss, watch.losses, watch.scores)
+    return network.eval()
 
 
 def _optimizer(network: nn.Module, recipe: Mapping[str, Any]) -> torch.optim.Optimizer:

@@ -231,7 +231,7 @@ def _decide(data: OutOfFold, protocol: str, evaluation: Evaluation, thresholds: 
         assert fusion is not None, f"{protocol} scores every fold"
         scored = data.fold == fold
         known = {"paper": scored, "pooled": np.ones_like(scored), "nested": ~scored}[protocol]
-        fused = fusion.decide(data.probabilities)[0]
+        fused = fusion.decide(evaluation.probabilities)[0]
         for centred, p in ((False, fused), (True, centre_actors(fused, data.actor))):
             found = search_thresholds(p[known], data.truth[known], data.fold[known], **thresholds)
             heads = fit_heads(p[known], data.truth[known])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from blemore.data.labels import EMOTIONS
 from blemore.job import BadInput
-from blemore.stores import read_probabilities
+from blemore.stores import Probabilities, read_probabilities, read_used_scored_fold
 
 
 def scored_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame) -> NDArray[np.float64]:
@@ -33,6 +33,18 @@ def scored_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame) ->
     return predictions
 
 
+def tuned_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame) -> NDArray[np.float64] | None:
+    """As `scored_predictions`, by the epochs that are best on the scored clips, so for nothing honest; None where no epoch was chosen so."""
+    predictions = np.full((len(sheet), len(EMOTIONS)), np.nan)
+    for fold, store in stores.items():
+        rows = read_used_scored_fold(store)
+        if rows is None:
+            return None
+        clips = (sheet["fold"] == fold).to_numpy(bool)
+        predictions[clips] = _of_split(rows, store, "scored", sheet.loc[clips, "filename"].tolist())
+    return predictions
+
+
 def mean_predictions(stores: Sequence[str | Path], clips: Sequence[str]) -> NDArray[np.float64]:
     """The mean prediction of the test clips over the stores of one encoder and head; (n, 6), NaN where it has nothing."""
     return np.mean([rows_of(store, "test", clips) for store in stores], axis=0)
@@ -44,7 +56,10 @@ def rows_of(store: str | Path, split: str, clips: Sequence[str]) -> NDArray[np.f
     Raises:
         BadInput: if the split does not hold exactly these clips.
     """
-    rows = read_probabilities(store)
+    return _of_split(read_probabilities(store), store, split, clips)
+
+
+def _of_split(rows: Probabilities, store: str | Path, split: str, clips: Sequence[str]) -> NDArray[np.float64]:
     position = {clip: row for row, (clip, part) in enumerate(zip(rows.clip, rows.split, strict=True)) if part == split}
     different = sorted(set(clips) ^ set(position))
     if different:

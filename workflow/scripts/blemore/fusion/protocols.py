@@ -17,6 +17,7 @@ from blemore.fusion.weights import Average, fuse, search_temperatures, search_we
 from blemore.job import BadInput
 
 MEASURES = ("ACC_P", "ACC_S", "Score")
+TUNED = ("paper", "official_validation", "official_test")  # protocols whose epochs are chosen on the scored fold, where such predictions are there
 Calibration = Literal["none", "temperature"]
 OFFICIAL: Mapping[str, Any] = {"weights": {"method": "uniform"}, "thresholds": {"choice": "first"}}
 
@@ -57,6 +58,7 @@ class Evaluation(NamedTuple):
     fused: NDArray[np.float64]  # (n, 6)
     decisions: NDArray[np.int8]  # percent (n, 6)
     fusions: tuple[Fusion | None, ...]  # of each fold, in ascending order
+    probabilities: NDArray[np.float64]  # (m, n, 6), the predictions that it is about
 
 
 def choose(data: OutOfFold, settings: Mapping[str, Any]) -> Fusion:
@@ -78,7 +80,9 @@ def _choose(
     return Fusion(found, search_thresholds(fuse(probabilities, found, average), data.truth, data.fold, **thresholds), temperatures, average)
 
 
-def evaluate_all(data: OutOfFold, settings: Mapping[str, Any], epochs_on_scored_fold: bool) -> tuple[dict[str, Evaluation], Fusion]:
+def evaluate_all(
+    data: OutOfFold, settings: Mapping[str, Any], epochs_on_scored_fold: bool, tuned: NDArray[np.float64] | None = None
+) -> tuple[dict[str, Evaluation], Fusion]:
     """Every protocol by its name, and the fusion chosen on all folds, which is the one for new clips.
 
     `paper`: weights and thresholds chosen on each scored fold itself.
@@ -86,10 +90,11 @@ def evaluate_all(data: OutOfFold, settings: Mapping[str, Any], epochs_on_scored_
     `official_test`: equal weights and the thresholds of the fold that they score best on, applied to the other folds.
     `pooled`: chosen once, on all folds.
     `nested`: chosen on the other folds' out-of-fold predictions, scored on the fold: the only one whose labels are new to it.
-    The organisers choose the epoch on the scored fold too; that happens where heads are trained, and all blocks say whether it did.
+    The paper and the organisers choose the epoch on the scored fold too: the first three read `tuned`, the others never do.
 
     Args:
         epochs_on_scored_fold: the heads' training was stopped by the scored fold, so no figure is free of it.
+        tuned: predictions (m, n, 6) by epochs that were chosen on the scored fold; None where there are no others than those of `data`.
 
     Raises:
         BadInput: if there is only one fold.
@@ -98,19 +103,20 @@ def evaluate_all(data: OutOfFold, settings: Mapping[str, Any], epochs_on_scored_
     if len(folds) < 2:
         raise BadInput(f"the sheet has only the fold {folds.tolist()}, which leaves no clips to choose weights on; give it two folds at least.")
     pooled = choose(data, settings)
-    official = [choose(data.of(data.fold == fold), OFFICIAL) for fold in folds]
+    own = data if tuned is None else data._replace(probabilities=tuned)
+    official = [choose(own.of(data.fold == fold), OFFICIAL) for fold in folds]
     best = int(np.argmax([fusion.thresholds.score for fusion in official]))
     chosen: dict[str, list[Fusion | None]] = {
-        "paper": [choose(data.of(data.fold == fold), settings) for fold in folds],
+        "paper": [choose(own.of(data.fold == fold), settings) for fold in folds],
         "official_validation": [*official],
         "official_test": [None if index == best else official[best] for index in range(len(folds))],
         "pooled": [pooled] * len(folds),
         "nested": [choose(data.of(data.fold != fold), settings) for fold in folds],
     }
     uses = {name: name != "nested" or epochs_on_scored_fold for name in chosen}
-    evaluations = {name: evaluate(name, data, fusions, uses[name]) for name, fusions in chosen.items()}
-    for evaluation in evaluations.values():
-        evaluation.block["epochs_on_scored_fold"] = epochs_on_scored_fold
+    evaluations = {name: evaluate(name, own if name in TUNED else data, fusions, uses[name]) for name, fusions in chosen.items()}
+    for name, evaluation in evaluations.items():
+        evaluation.block["epochs_on_scored_fold"] = epochs_on_scored_fold or (name in TUNED and tuned is not None)
     evaluations["official_test"].block["best_fold"] = int(folds[best])
     return evaluations, pooled
 
@@ -145,7 +151,7 @@ def evaluate(name: str, data: OutOfFold, fusions: Sequence[Fusion | None], uses_
         "pooled": measure(decisions[scored], data.truth[scored]),
         "n_clips": int(scored.sum()),
     }
-    return Evaluation(block, fused, decisions, tuple(fusions))
+    return Evaluation(block, fused, decisions, tuple(fusions), data.probabilities)
 
 
 def certainty(evaluations: Mapping[str, Evaluation], data: OutOfFold, resamples: int, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:

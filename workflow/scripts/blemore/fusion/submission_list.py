@@ -11,10 +11,20 @@ from typing import Any, NamedTuple
 from blemore.job import BadInput
 
 PROTOCOLS = {"pooled": "decision", "official_test": "official_test"}  # whose test decisions are submitted -> their columns
-TYPED = ("ACC_P", "ACC_S", "Score", "note")
+SCORES = ("ACC_P", "ACC_S", "Score")
+TYPED = (*SCORES, "note")
 KEY = ("ensemble", "protocol", "zip_sha256")
 COLUMNS = (*KEY, "current", "clips", "alpha", "beta", "weights", "settings", *TYPED)
 Row = dict[str, str]
+
+
+class ServerScores(NamedTuple):
+    """What the server answered to one zip; None where nothing was typed."""
+
+    ensemble: str
+    protocol: str
+    current: bool  # whether it is the zip of today
+    figures: dict[str, float | None]  # ACC_P, ACC_S, Score
 
 
 class Submission(NamedTuple):
@@ -60,6 +70,27 @@ def read_list(path: str | Path) -> list[Row]:
     if any(None in row or None in row.values() for row in rows):
         raise BadInput(f"{path} has a row with more or fewer cells than its first line; quote cells that hold a comma.")
     return rows
+
+
+def typed_scores(path: str | Path) -> list[ServerScores]:
+    """The rows of a list into which a score was typed.
+
+    Raises:
+        BadInput: if it is no number from 0 to 1.
+    """
+    rows = [row for row in read_list(path) if any(row.get(name, "").strip() for name in SCORES)]
+    return [ServerScores(row["ensemble"], row["protocol"], row.get("current") == "yes", {name: _score(path, row, name) for name in SCORES}) for row in rows]
+
+
+def _score(path: str | Path, row: Row, name: str) -> float | None:
+    text = row.get(name, "").strip()
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        value = -1.0
+    if value is not None and not 0 <= value <= 1:
+        raise BadInput(f"{path}: {name} of {row['ensemble']}, {row['protocol']}, is {text!r}; type a number from 0 to 1, with a point, or nothing.")
+    return value
 
 
 def brought_up_to_date(rows: Sequence[Row], submissions: Iterable[Submission]) -> list[Row]:

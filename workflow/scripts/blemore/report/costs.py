@@ -1,14 +1,16 @@
 """What a run took: time and memory of every rule, from the files that Snakemake and the jobs leave; nothing here decides whether a result is current."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from blemore.configuration import parts_of
 from blemore.features.api_requests import estimate
+from blemore.stores import read_probabilities
 
 # Not `**`: the chunks of the stores are many.
 RECORDS = ("*/*.run.json", "*/*/*.run.json", "*/*/*/*.run.json")
@@ -49,3 +51,23 @@ def api_costs(config: Mapping[str, Any], encoders: Iterable[str], clips: int) ->
     """What the encoders that ask a paid API cost at most for so many clips."""
     paid = [name for name in parts_of(config, encoders) if config["features"][name]["kind"] == "gemini"]
     return [(f"{name}: API", f"{estimate(clips, config['media']['clips'], config['features'][name]).dollars:.2f} dollars at most") for name in paid]
+
+
+def status_counts(manifests: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Encoder -> its clips by status, from the manifest of its features, or those of its probabilities for each fold."""
+    of_encoder: dict[str, list[Path]] = {}
+    for path in map(Path, manifests):
+        of_encoder.setdefault(path.stem if path.parent.name == "features" else path.parts[-3], []).append(path)
+    return {encoder: _counts(paths) for encoder, paths in of_encoder.items()}
+
+
+def _counts(manifests: Sequence[Path]) -> dict[str, int]:
+    """Imported predictions are of other clips in each fold, fine-tuned encoders of all clips in every fold."""
+    found = [json.loads(path.read_text()) for path in manifests]
+    if len({frozenset(one["clips"]) for one in found}) == 1:
+        return found[0]["status_counts"]
+    there: dict[str, bool] = {}
+    for path in manifests:
+        rows = read_probabilities(path.with_suffix(".zarr"))
+        there |= zip(rows.clip, np.isfinite(rows.probability).all(axis=1).tolist(), strict=True)
+    return {"ok": sum(there.values()), "missing": len(there) - sum(there.values())}

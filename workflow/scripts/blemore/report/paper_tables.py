@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blemore.fusion.submission_list import ServerScores
 from blemore.fusion.weights import PUBLISHED
 from blemore.report.published import (
     ADAPTED_ENCODERS,
@@ -27,6 +28,7 @@ from blemore.report.tables import MEASURES
 
 PRINTED, TUNED, NESTED = "printed", "here, tuned on the scored fold", "here, nested"
 COLUMNS = {NINE: PUBLISHED["paper_9"], TWELVE: PUBLISHED["paper_12"]}
+SERVER, SUBMITTED = "here, by the server", "Submitted from here (test)"
 OURS, OURS_TEST = "Only here", "Only here (test)"
 Results = Mapping[str, Mapping[str, Any]]  # the content of scores.json by ensemble
 Row = dict[tuple[str, str], Any]
@@ -45,13 +47,14 @@ def encoder_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def fusion_table(results: Results, baselines: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+def fusion_table(results: Results, baselines: Mapping[str, Mapping[str, float]], submitted: Sequence[ServerScores] = ()) -> pd.DataFrame:
     """Table II: ensembles on the test clips and in the validation, the same columns; other ensembles that were run here at the end.
 
     What decides test clips was chosen on the training clips, so their figures stand under `nested`.
 
     Args:
         baselines: what one decision for all clips scores here, see `trivial_baselines`.
+        submitted: what the server answered to zips of this run; each a line, beside the test figures that are printed of its ensemble.
     """
     lines = (*FUSION_LINES, *ORGANISERS_FUSION_LINES)
     known = {line.name for line in lines}
@@ -59,7 +62,15 @@ def fusion_table(results: Results, baselines: Mapping[str, Mapping[str, float]])
     others = {name: result for name, result in results.items() if len(result["members"]) > 1 and name not in known}
     rows += [_validation_row(OURS, name, "", _printed(None), result) for name, result in others.items()]
     rows += [_test_row(OURS_TEST, name, _printed(None), result) for name, result in others.items() if result["test"]]
+    rows += [_submitted_row(one) for one in submitted]
     return pd.DataFrame(rows)
+
+
+def _submitted_row(submitted: ServerScores) -> Row:
+    line = next((line for line in FUSION_LINES if line.section == TEST_SUBMISSIONS and line.name == submitted.ensemble), None)
+    text = f"{line.text if line else submitted.ensemble}, {submitted.protocol}" + ("" if submitted.current else ", replaced since")
+    figures = {(SERVER, measure): np.nan if value is None else value for measure, value in submitted.figures.items()}
+    return _validation_row(SUBMITTED, text, "", _printed(line), None) | figures
 
 
 def _fusion_row(line: Line, results: Results, baselines: Mapping[str, Mapping[str, float]]) -> Row:

@@ -1,6 +1,6 @@
 """Scores of all encoders and ensembles side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -32,8 +32,19 @@ def _score_row(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def threshold_table(result: Mapping[str, Any]) -> pd.DataFrame:
     """The thresholds and scores of every fold of one ensemble under every protocol."""
-    rows = [{"protocol": name, **fold} for name, block in result["protocols"].items() for fold in block["folds"]]
+    rows = [{"protocol": name, "scored fold": _used(block), **fold} for name, block in result["protocols"].items() for fold in block["folds"]]
     return pd.DataFrame(rows).drop(columns="weights")
+
+
+def without_tuned_epochs(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Members that the tuned protocols take by epochs that were not chosen on the scored fold."""
+    return sorted({member for result in results for member in result["without_tuned_epochs"]})
+
+
+def _used(block: Mapping[str, Any]) -> str:
+    if not block["uses_scored_fold"]:
+        return "not used"
+    return "used, epochs too" if block["epochs_on_scored_fold"] else "used"
 
 
 def weight_table(result: Mapping[str, Any]) -> pd.DataFrame:
