@@ -69,5 +69,5 @@ def _counts(manifests: Sequence[Path]) -> dict[str, int]:
     there: dict[str, bool] = {}
     for path in manifests:
         rows = read_probabilities(path.with_suffix(".zarr"))
-        there |= zip(rows.clip, np.isfinite(rows.probability).all(axis=1).tolist(), strict=True)
+        there |= {clip: bool(np.isfinite(row).all()) for clip, row in zip(rows.clip, rows.probability, strict=True)}
     return {"ok": sum(there.values()), "missing": len(there) - sum(there.values())}
