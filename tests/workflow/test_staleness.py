@@ -62,7 +62,7 @@ def side_by_side(table):
     return batches
 
 
-@pytest.mark.parametrize(("changes", "expected"), side_by_side(TABLE), ids=str)
+@pytest.mark.parametrize(("changes", "expected"), side_by_side(TABLE), ids=lambda value: str(value) if isinstance(value, dict) else "")
 def test_settings_make_stale_what_the_table_says(mini_folder, tmp_path, changes, expected):
     run = Run(tmp_path / "overlay", overlay(**changes))
     run.folder = _linked(mini_folder, tmp_path, run)

@@ -23,24 +23,14 @@ def two_largest(probabilities: NDArray[np.float64]) -> TwoLargest:
     """The two largest of the last axis.
 
     Args:
-        probabilities: (..., 6) float64, finite; fastest where the last axis has the largest stride.
+        probabilities: (..., 6) float64, finite.
     """
-    columns = [probabilities[..., emotion] for emotion in range(len(EMOTIONS))]
-    p_first, p_second = columns[0], np.full(probabilities.shape[:-1], -np.inf)
-    for p in columns[1:]:
-        p_second = np.maximum(p_second, np.minimum(p_first, p))
-        p_first = np.maximum(p_first, p)
-    # Minima of bytes instead of choices: a branch per clip takes most of the time of a weight search.
-    first = second = np.full(p_first.shape, len(EMOTIONS), dtype=np.int8)
-    for emotion, p in enumerate(columns):
-        first = np.minimum(first, _index_if(p == p_first, emotion))
-    for emotion, p in enumerate(columns):
-        second = np.minimum(second, _index_if((p == p_second) & (first != emotion), emotion))
-    return TwoLargest(first, second, p_first, p_second)
-
-
-def _index_if(holds: NDArray[np.bool_], emotion: int) -> NDArray[np.int8]:
-    return np.int8(emotion) + np.int8(len(EMOTIONS)) * ~holds
+    rows = probabilities.reshape(-1, len(EMOTIONS))
+    row, first, rest = np.arange(len(rows)), rows.argmax(axis=1), rows.copy()
+    rest[row, first] = -np.inf
+    second = rest.argmax(axis=1)
+    found = first.astype(np.int8), second.astype(np.int8), rows[row, first], rest[row, second]
+    return TwoLargest(*(part.reshape(probabilities.shape[:-1]) for part in found))
 
 
 def as_probabilities(values: ArrayLike) -> NDArray[np.float64]:
@@ -52,9 +42,10 @@ def as_probabilities(values: ArrayLike) -> NDArray[np.float64]:
     probabilities = np.asarray(values, dtype=np.float64)
     if probabilities.ndim != 2 or probabilities.shape[1] != len(EMOTIONS):
         raise ValueError(f"probabilities must be (n, {len(EMOTIONS)}), not {probabilities.shape}")
-    broken = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
-    if len(broken):
-        raise ValueError(f"row {broken[0]} of the probabilities is not finite: {probabilities[broken[0]].tolist()}")
+    finite = np.isfinite(probabilities)
+    if not finite.all():
+        broken = finite.all(axis=1).argmin()
+        raise ValueError(f"row {broken} of the probabilities is not finite: {probabilities[broken].tolist()}")
     return probabilities
 
 

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from blemore.data.labels import EMOTIONS
-from blemore.fusion.metrics import is_blend, presence_accuracy, salience_accuracy
+from blemore.fusion.metrics import presence_accuracy, salience_accuracy
 from blemore.fusion.postprocess import TwoLargest, as_probabilities, decode, dominant, may_blend, two_largest
 
 GRID = np.linspace(0.05, 0.95, 20)  # the official one, for alpha and for beta
+NUMBER_AND_INDICES = np.stack([np.ones(len(EMOTIONS), int), np.arange(len(EMOTIONS))], axis=1)  # of the emotions present in a row, by a product
 Choice = Literal["first", "plateau"]
 Strategy = Literal["pooled", "mean_of_folds", "sequential", "best_fold"]
 
@@ -59,10 +60,9 @@ class TurningPoints(NamedTuple):
 def label(truth: ArrayLike) -> Labels:
     """Percent (n, 6) as emotions."""
     percent = np.asarray(truth)
-    blend = is_blend(percent)
-    first, last = (percent > 0).argmax(axis=1), len(EMOTIONS) - 1 - (percent[:, ::-1] > 0).argmax(axis=1)
-    leading = percent.argmax(axis=1)
-    other = np.where(blend, first + last - leading, -1)
+    number, indices = ((percent > 0) @ NUMBER_AND_INDICES).T
+    leading, blend = percent.argmax(axis=1), number == 2
+    other = np.where(blend, indices - leading, -1)
     return Labels(leading.astype(np.int8), other.astype(np.int8), blend & (percent.max(axis=1, initial=0) == 50))
 
 
