@@ -4,7 +4,6 @@ It ends itself where one clip takes longer than CLIP_S in one script, and prints
 """
 
 import faulthandler
-import resource
 import sys
 from pathlib import Path
 
@@ -35,4 +34,6 @@ if __name__ == "__main__":
     clips = {clip: Path(file) for clip, _, file in (argument.partition("=") for argument in sys.argv[2:])}
     for name in STORES:
         run_script(name, clips, Path(sys.argv[1]))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    # Not `ru_maxrss`, in which Linux starts a process with what its parent had.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(int(status["VmHWM"].split()[0]) // 1024)

@@ -35,7 +35,7 @@ def test_every_cause_is_named_and_what_made_a_result(mini, checkout):  # noqa: F
     assert lines["embed_wav2vec2, 3 jobs: encoder wav2vec2; shard A101, A103, bucket_00"] == "    features.wav2vec2.layers: [6, 12] -> [1, 5]"
     assert lines["train_head, 2 jobs: encoder wav2vec2; head mlp_512; fold 0, 1"] == "    classify.heads.mlp_512.epochs: 10 -> 9"
     assert lines["write_submission, 2 jobs: ensemble all, wav2vec2_mlp_512"] == "    code, edited: blemore/fusion/submission.py"
-    assert lines["report"] == "    after extract_audio, fuse, gather_features, train_head"
+    assert lines["report"] == "    after extract_audio, finetune_wav2vec2, fuse, gather_features, train_head"
     made = command(checkout, "why_stale.py", mini, "results/features/wav2vec2.zarr").split("Made with\n")[1]
     assert "    features.wav2vec2.layers: [6, 12]\n" in made
     assert "    media.audio.sample_rate_hz: 16000\n" in made
