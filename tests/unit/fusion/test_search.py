@@ -118,7 +118,7 @@ print(evaluate_decoders(data, evaluations, {}, draw_actors(20, 50, 1)))
 
 
 def test_number_of_threads_and_of_calls_does_not_count(repository, capfd):
-    with threadpool_limits(4):
+    with threadpool_limits(2):
         exec(THREADS_PROGRAM, {})
     variables = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     environment = os.environ | variables | {"PYTHONPATH": str(repository / "workflow" / "scripts")}
