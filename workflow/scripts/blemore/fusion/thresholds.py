@@ -63,7 +63,7 @@ def label(truth: ArrayLike) -> Labels:
     number, indices = ((percent > 0) @ NUMBER_AND_INDICES).T
     leading, blend = percent.argmax(axis=1), number == 2
     other = np.where(blend, indices - leading, -1)
-    return Labels(leading.astype(np.int8), other.astype(np.int8), blend & (percent.max(axis=1, initial=0) == 50))
+    return Labels(leading.astype(np.int8), other.astype(np.int8), blend & (percent[np.arange(len(percent)), leading] == 50))
 
 
 def turning_points(largest: TwoLargest, labels: Labels) -> TurningPoints:
@@ -94,16 +94,17 @@ def grid_sums(points: TurningPoints, presence_weight: NDArray[np.float64], salie
     """
     sets = len(points.reach)
     cells = len(GRID) + 1  # a clip in alpha cell c is a blend at the first c alphas; in beta cell c it is even from beta c on
-    row, clip = np.nonzero(points.alone | points.pair)
-    weight = np.where(points.pair[row, clip], 1, -1) * presence_weight[clip]
-    alpha_cell = row * cells + np.searchsorted(GRID, points.reach[row, clip], side="right")
+    right = np.flatnonzero(points.alone | points.pair)  # of all sets and clips in one row, which is indexed faster
+    row, clip = np.divmod(right, points.reach.shape[1])
+    weight = np.where(points.pair.ravel()[right], 1, -1) * presence_weight[clip]
+    alpha_cell = row * cells + np.searchsorted(GRID, points.reach.ravel()[right], side="right")
     blended = _from_above(np.bincount(alpha_cell, weight, sets * cells).reshape(sets, cells))
     presence = np.where(points.alone, presence_weight, 0).sum(axis=1, keepdims=True) + blended
 
-    salient = (points.even | points.uneven)[row, clip]
-    row, clip, corner = row[salient], clip[salient], alpha_cell[salient] * cells
-    beta_cell = corner + np.searchsorted(GRID, points.difference[row, clip], side="left")
-    uneven, weight = points.uneven[row, clip], salience_weight[clip]
+    salient = (points.even | points.uneven).ravel()[right]
+    right, clip, corner = right[salient], clip[salient], alpha_cell[salient] * cells
+    beta_cell = corner + np.searchsorted(GRID, points.difference.ravel()[right], side="left")
+    uneven, weight = points.uneven.ravel()[right], salience_weight[clip]
     # An uneven blend is right from the lowest beta on and turns wrong in its cell, where an even one turns right.
     change = np.concatenate([weight[uneven], np.where(uneven, -weight, weight)])
     turned = np.bincount(np.concatenate([corner[uneven], beta_cell]), change, sets * cells * cells).reshape(sets, cells, cells)
@@ -125,7 +126,7 @@ def grid_scores(probabilities: ArrayLike, truth: ArrayLike) -> GridScores:
     p, labels = _checked(probabilities, truth)
     one = np.ones(len(p))
     (presence,), (salience,) = grid_sums(turning_points(two_largest(p[np.newaxis]), labels), one, one)
-    return GridScores(np.repeat(presence[:, np.newaxis] / len(p), len(GRID), axis=1), salience / _blends(labels))
+    return GridScores(np.broadcast_to(presence[:, np.newaxis] / len(p), salience.shape), salience / _blends(labels))
 
 
 def search_grid(probabilities: ArrayLike, truth: ArrayLike, choice: Choice = "first") -> Thresholds:
