@@ -1,9 +1,13 @@
+import gc
 import math
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+# Snakemake keeps all its jobs, so looking through them for garbage after each 700 new objects finds none.
+gc.set_threshold(1_000_000)
 
 from snakemake.exceptions import WorkflowError
 from snakemake.iocontainers import Wildcards

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from blemore.data.catalogue import Catalogue, Clip
@@ -28,17 +29,27 @@ def validate(catalogue: Catalogue) -> None:
     data = catalogue.data
     if not any(clip.split == "train" for clip in catalogue.clips):
         raise BadInput(f"no clip of {data['train_sheet']} takes part, so there is nothing to train on; add clips, or widen data.only_actors.")
-    schema = load_schema("sheet")
-    rows, properties = validator(schema), schema["properties"]
-    problems = [f"{clip.where}: {wrong}" for clip in catalogue.clips for wrong in _schema_problems(clip, rows, properties, data) or _joint_problems(clip, data)]
+    problem = _check_of_cells()
+    problems = [f"{clip.where}: {wrong}" for clip in catalogue.clips for wrong in _cell_problems(clip, problem, data) or _joint_problems(clip, data)]
     refuse([*problems, *_fold_problems(catalogue)], "the sheets")
 
 
-def _schema_problems(clip: Clip, rows: Any, properties: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+def _check_of_cells() -> Callable[[str, str], str]:
+    """What is wrong with a cell of a column, by the schema; each value is looked at once, however many rows have it."""
+    columns = {name: (validator(column), expectation(column)) for name, column in load_schema("sheet")["properties"].items()}
+
+    @cache
+    def problem(name: str, cell: str) -> str:
+        rule, expected = columns[name]
+        return "" if rule.is_valid(_value(name, cell)) else f"{name} is {cell!r}; it must be {expected.replace('null', 'empty')}."
+
+    return problem
+
+
+def _cell_problems(clip: Clip, problem: Callable[[str, str], str], data: Mapping[str, Any]) -> list[str]:
     has_fold = clip.split == "train" and data["folds"] == "sheet"
-    instance = {name: _value(name, cell) for name, cell in clip.row.items()} | ({} if has_fold else {"fold": None})
-    columns = {str(error.path[0]): None for error in rows.iter_errors(instance)}
-    return [f"{name} is {clip.row[name]!r}; it must be {expectation(properties[name]).replace('null', 'empty')}." for name in columns]
+    cells = {name: cell for name, cell in clip.row.items() if has_fold or name != "fold"}
+    return [wrong for name, cell in cells.items() if (wrong := problem(name, cell))]
 
 
 def _value(name: str, cell: str) -> str | int | float | None:

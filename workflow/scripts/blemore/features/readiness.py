@@ -209,8 +209,7 @@ def _and_beside(path: Path) -> str:
 
 def _made_otherwise(file: str, features: Mapping[str, Any]) -> str:
     """How a store was made, if its name is that of an encoder that would be made otherwise here."""
-    name = Path(file).stem
-    if not file.endswith(".zarr") or features.get(name, {}).get("kind", "provided") == "provided":
+    if not file.endswith(".zarr") or features.get(name := Path(file).stem, {}).get("kind", "provided") == "provided":
         return ""
     made = made_by(file)
     stored = made.get("extraction", made["settings"])
