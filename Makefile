@@ -26,7 +26,7 @@ demo: .venv/installed
 	@echo "report: demo/run/results/report/index.html"
 
 test: .venv/installed-dev lint
-	python -m pytest --numprocesses 2 --dist loadfile -m "not soak"
+	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 lint: .venv/installed-dev
 	ruff check .

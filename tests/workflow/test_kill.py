@@ -11,7 +11,7 @@ import pytest
 from workflow.conftest import MINI
 from workflow.runs import LIMIT_S, Run
 
-pytestmark = [pytest.mark.workflow, pytest.mark.soak]
+pytestmark = pytest.mark.workflow
 
 
 def running_job(run, process, rule):
@@ -88,7 +88,7 @@ AT_EVERY_STAGE = [
 ]
 
 
-@pytest.mark.parametrize("kills", [AT_TWO_STAGES, AT_EVERY_STAGE], ids=["two", "every"])
+@pytest.mark.parametrize("kills", [pytest.param(AT_TWO_STAGES, id="two"), pytest.param(AT_EVERY_STAGE, id="every", marks=pytest.mark.soak)])
 def test_a_run_that_is_killed_at_some_stages_ends_with_the_stores_of_an_undisturbed_one(mini_folder, finished, tmp_path, kills):
     (tmp_path / "data").symlink_to(mini_folder / "data")
     run, kept = Run(tmp_path / "run", MINI), {}

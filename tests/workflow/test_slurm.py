@@ -8,7 +8,7 @@ import pytest
 from workflow.conftest import MINI, STAND_IN, check_demo_score
 from workflow.runs import REPOSITORY, Run
 
-pytestmark = [pytest.mark.workflow, pytest.mark.soak]
+pytestmark = pytest.mark.workflow
 NEEDED = ("slurmctld", "slurmd", "munged", "unshare", "ip")
 SLURM = REPOSITORY / "tests" / "slurm"
 PROFILE = REPOSITORY / "profiles" / "slurm"
@@ -72,6 +72,7 @@ def test_nothing_of_the_cluster_is_left(cluster):
     assert not {"slurmctld", "slurmd", "munged"} & set(commands)
 
 
+@pytest.mark.soak
 def test_the_demo_runs_on_slurm(slurm, demo):
     demo.launcher = (*slurm, *STAND_IN, *Run.launcher)  # which has a network of its own
     demo.snakemake(*ON_SLURM, "all", "media", cores=None)

@@ -27,10 +27,12 @@ class Cost(NamedTuple):
 COSTS = {
     "extract_audio": Cost(0.4, 0.12),
     "cut_clips": Cost(0.6, 0.2),
-    **dict.fromkeys(SPEECH, Cost(0.8, 0.06)),
-    **dict.fromkeys(IMAGE, Cost(1.5, 0.02)),
-    **dict.fromkeys(VIDEO, Cost(2.0, 0.003)),
-    "videoswin": Cost(6.0, 0.03),
+    **dict.fromkeys(SPEECH, Cost(1.1, 0.06)),
+    "clip": Cost(4.1, 0.02),
+    **dict.fromkeys(("dinov2", "dinov3", "siglip2"), Cost(18.0, 0.02)),
+    "xclip": Cost(0.8, 0.003),
+    "pe_av": Cost(2.0, 0.003),  # a guess: its real size was not run
+    "videoswin": Cost(9.2, 0.03),
     "track_faces": Cost(3.0, 0.01),
     "crop_faces": Cost(1.5, 1.4),
     "sample_body_frames": Cost(1.2, 1.0),
