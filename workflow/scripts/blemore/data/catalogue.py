@@ -79,7 +79,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 NAME_RULE = "1 to 100 letters, digits, '_', '.' and '-', the first a letter or digit"
 BUCKET = re.compile(r"bucket_\d+", re.IGNORECASE)
 RESERVED = re.compile(r".+\.(run|h5|zarr|json)", re.IGNORECASE)
-FOLD = re.compile(r"\d{1,3}(\.0)?")
+FOLD = re.compile(r"0*\d{1,2}(\.0+)?", re.ASCII)
 
 
 class Clip(NamedTuple):
@@ -245,6 +245,8 @@ def read_rows(path: Path, required: Iterable[str] = ("filename",)) -> Iterator[_
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not UTF-8 (byte {error.start} is {error.object[error.start]:#04x}); save it as CSV UTF-8.") from None
+    if "\0" in text:
+        raise BadInput(f"{path} is no text, since it holds a zero byte; save it as CSV UTF-8.")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -262,7 +264,7 @@ def read_rows(path: Path, required: Iterable[str] = ("filename",)) -> Iterator[_
 def _check_header(path: Path, header: list[str], required: Iterable[str]) -> None:
     if not any(header):
         raise BadInput(f"{path} is empty; its first line must name the columns {', '.join(COLUMNS)}.")
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and separator in header[0]:
             raise BadInput(f"{path} is separated by {name}; save it with commas.")
     problems = [f"{path} has no column {name}; {did_you_mean(name, header)}" for name in required if name not in header]

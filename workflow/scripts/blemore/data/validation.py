@@ -12,7 +12,7 @@ from blemore.job import BadInput
 from blemore.problems import expectation, load_schema, refuse, validator
 
 NUMBERS = ("mix", "emotion_1_salience", "emotion_2_salience", "fold")
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
+NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 ANY_EMOTION = "|".join(EMOTIONS)
 BLEMORE_SINGLE = re.compile(rf"(?P<video_id>A\d+)_(?P<emotion_1>{ANY_EMOTION})_(int|sit)\d+_ver\d+")
 BLEMORE_BLEND = re.compile(
@@ -81,7 +81,7 @@ def _name_disagreements(clip: Clip) -> Iterator[str]:
     if match and "emotion_2" not in said:
         said["emotion_2"] = ""
     for name, value in said.items():
-        column = clip.row[name].removesuffix(".0")
+        column = str(_value(name, clip.row[name]) or "")
         # Test clips may come without an actor whatever their names say.
         if value != column and not (name == "video_id" and not column):
             yield f"filename {clip.clip} says {name} {value or 'empty'}, the column says {column or 'empty'}; correct one of them."
