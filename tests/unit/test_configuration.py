@@ -1,4 +1,3 @@
-import copy
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,16 +14,6 @@ from blemore.report.published import FUSION_LINES, TEST_BASELINES
 from blemore.settings import pick
 
 PRESETS = ("audio_only", "no_api", "no_gpu", "paper", "provided_only")
-
-
-@pytest.fixture(scope="module")
-def default(repository) -> dict[str, Any]:
-    return yaml.safe_load((repository / "config.yaml").read_text())
-
-
-@pytest.fixture
-def config(default) -> dict[str, Any]:
-    return copy.deepcopy(default)
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,98 +89,6 @@ def test_every_kind_is_used_by_the_default(default):
         assert {instance["kind"] for instance in block.values()} == set(kind_schemas(load_schema("config"), what))
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "sentence"),
-    [
-        ("media.track.fsp", 30, "unknown setting media.track.fsp: did you mean fps?"),
-        ("encodres", [], "unknown setting encodres: did you mean encoders?"),
-        ("media.faces.colour", 1, "unknown setting media.faces.colour: known are margin, quality, size."),
-        ("features.wav2vec2.layer", [1, 2], "unknown setting features.wav2vec2.layer: did you mean layers?"),
-        ("features.prosody.model", "x", "unknown setting features.prosody.model: known are f0_max_hz, f0_min_hz, hop_s, kind, segments."),
-        ("classify.heads.logistic.hidden", [], "unknown setting classify.heads.logistic.hidden: known are inverse_regularization, kind, max_iterations."),
-        ("media.track.fps", "30", "media.track.fps is '30'; it must be a number above 0 and at most 240."),
-        ("media.track.fps", 0, "media.track.fps is 0; it must be a number above 0 and at most 240."),
-        ("media.track.fps", True, "media.track.fps is true; it must be a number above 0 and at most 240."),
-        ("media.track.stride", 1.0, "media.track.stride is 1.0; it must be a whole number from 1 to 30."),
-        ("media.track.detect_height", 10, "media.track.detect_height is 10; it must be a whole number of at least 64, or null."),
-        ("media.track.thresholds", [0.6, 0.7], "media.track.thresholds is [0.6, 0.7]; it must be a list of 3 (each a number from 0 to 1)."),
-        ("media.track.thresholds", [0.6, 0.7, 7], "media.track.thresholds[2] is 7; it must be a number from 0 to 1."),
-        ("media.faces.margin", 1, "media.faces.margin is 1; it must be a number of at least 0 and below 1."),
-        ("media", None, "media is null; it must be a block."),
-        ("encoders", "prosody", "encoders is 'prosody'; it must be a list of at least 1, each once (each text)."),
-        ("encoders", [], "encoders is []; it must be a list of at least 1, each once (each text)."),
-        ("encoders", ["prosody", "prosody"], "encoders is ['prosody', 'prosody']; it must be a list of at least 1, each once (each text)."),
-        ("missing_encoders", "ignore", "missing_encoders is 'ignore'; it must be one of error, skip."),
-        ("data.max_failed_fraction", float("nan"), "data.max_failed_fraction is nan; it must be a number from 0 to 1."),
-        ("data.train_only", [{"sheet": "a.csv", "videos": "a"}], "data.train_only[0].videos is 'a'; it must be a list (each text that is not empty)."),
-        ("data.test_sheet", "", "data.test_sheet is ''; it must be text that is not empty, or null."),
-        ("classify.heads.mlp_1024.batch_norm", "no", "classify.heads.mlp_1024.batch_norm is 'no'; it must be true or false."),
-        (
-            "classify.heads.mlp_512.learning_rate",
-            "1e-4",
-            "classify.heads.mlp_512.learning_rate is '1e-4' (YAML reads this as text; write 1.0e-4, not 1e-4); it must be a number above 0 and at most 1.",
-        ),
-        ("features.wav2vec2.layers", [6], "features.wav2vec2.layers is [6]; it must be a list of 2 (each a whole number of at least 0)."),
-        ("features.wav2vec2.layers", [12, 6], "features.wav2vec2.layers is [12, 6]; the first must not be above the last."),
-        ("features.prosody.f0_min_hz", 1500.0, "features.prosody.f0_min_hz is 1500.0; it must be below f0_max_hz, 1000.0."),
-        ("features.wav2vec2.kind", "wav2vec", "features.wav2vec2.kind is 'wav2vec'; did you mean wav2vec2?"),
-        ("features.own", {"kind": ["prosody"]}, "features.own.kind is ['prosody']; did you mean prosody?"),
-        (
-            "features.own",
-            {},
-            "features.own.kind is null; known are clip, dinov2, dinov3, "
-            "external, gemini, hubert, pe_av, probabilities, prosody, provided, s4d, siglip2, "
-            "timesformer, videomae, videoswin, wav2vec2, wav2vec2_finetuned, wavlm, xclip.",
-        ),
-        ("features.own", None, "features.own is null; it must be a block."),
-        ("classify.heads.mlp_512.kind", "svm", "classify.heads.mlp_512.kind is 'svm'; known are logistic, mlp."),
-        ("encoders", ["wav2vec"], "encoders names wav2vec, which is not in features: did you mean wav2vec2?"),
-        ("media.audio.sample_rate_hz", 22050, "media.audio.sample_rate_hz is 22050, but wav2vec2 in encoders needs 16000."),
-        ("classify.default_head", "mlp", "classify.default_head is 'mlp', which is not in classify.heads: did you mean mlp_512?"),
-        (
-            "layer_curve.encoder",
-            "prosody",
-            "layer_curve.encoder is 'prosody', which is no encoder of kind wav2vec2, wavlm, hubert: known are hubert_own, wav2vec2, wavlm_own.",
-        ),
-        ("layer_curve.ranges", [[6, 12], [5, 0]], "layer_curve.ranges holds [5, 0]; the first must not be above the last."),
-        (
-            "layer_curve.reference",
-            [6, 11],
-            "layer_curve.reference is [6, 11]; it must be one of layer_curve.ranges, or [k, k] with k from 0 to 24.",
-        ),
-        (
-            "fusion.ensembles.two",
-            ["hubert", "imagebin"],
-            "fusion.ensembles.two names imagebin, which is not in features: did you mean imagebind or imagebind_wavlm?",
-        ),
-        (
-            "fusion.ensembles.two",
-            ["hubert/mlp_51"],
-            "fusion.ensembles.two names the head mlp_51, which is not in classify.heads: did you mean mlp_512 or mlp_1024?",
-        ),
-        ("fusion.ensembles.two", ["hubert", "hubert/mlp_1024"], "fusion.ensembles.two names a member twice; name each once."),
-        (
-            "fusion.ensembles.two",
-            ["hubert", "s4d/mlp_512"],
-            "fusion.ensembles.two names the head mlp_512 of s4d, which yields probabilities itself; write s4d alone.",
-        ),
-        ("features.videomae.training.epochs", None, "features.videomae.training.epochs is null; only a recipe sets it, so give a value."),
-        ("features.s4d.views", {"segments": 1, "crops": 3, "spatial": "mirrored"}, "features.s4d.views.crops is 3; with mirrored it must be 1 or 2."),
-        (
-            "features.s4d.augment.randaugment",
-            "strong",
-            "features.s4d.augment.randaugment is 'strong'; it must be text that matches ^(|m\\d+-n\\d+(-mstd\\d+(\\.\\d+)?)?)$, or null.",
-        ),
-        ("fusion.ensembles.two", "every", "fusion.ensembles.two is 'every'; it must be all, or a list of at least 1 (each text)."),
-        ("fusion.ensembles.hubert", ["hicmae"], "fusion.ensembles.hubert has the name of an encoder, which is scored alone under it; rename the ensemble."),
-        ("fusion.ensembles.Two", ["hubert"], "fusion.ensembles.Two is no name; use small letters, digits and '_', the first a letter."),
-        ("fusion.ensembles.2nd", ["hubert"], "fusion.ensembles.2nd is no name; use small letters, digits and '_', the first a letter."),
-    ],
-)
-def test_a_wrong_setting_gets_a_sentence(config, path, value, sentence):
-    assert refusal(changed(config, path, value)) == sentence
-
-
 @pytest.mark.parametrize("name", ["wav2vec2/upper", "Wav2vec2", "2nd", "", "a b", "a-b", "ä"])
 def test_an_encoder_that_cannot_be_a_file_name_is_refused(config, name):
     config["features"][name] = config["features"]["prosody"]
@@ -203,16 +100,6 @@ def test_an_encoder_named_like_a_target_or_rule_is_refused(config, name):
     config["fusion"]["ensembles"] = {}
     config["features"][name] = config["features"]["prosody"]
     assert refusal(config) == f"features.{name} has the name of a rule or target of the workflow; rename the encoder."
-
-
-def test_the_head_of_fine_tuned_encoders_cannot_be_redefined(config):
-    config["classify"]["heads"]["own"] = config["classify"]["heads"]["mlp_512"]
-    assert refusal(config) == "classify.heads.own has the name kept for encoders that yield probabilities themselves; rename the head."
-
-
-def test_a_missing_setting_is_named_with_what_it_must_be(config):
-    del config["media"]["track"]["fps"]
-    assert refusal(config) == "the setting media.track.fps is missing; it must be a number above 0 and at most 240."
 
 
 def test_a_second_instance_needs_all_settings_of_its_kind(config):
@@ -289,35 +176,6 @@ def test_a_concatenation_is_an_encoder_like_any_other(config):
     validate(config)
     assert active_ensembles(config, config["encoders"])["two"] == [("imagebind_wavlm", "mlp_512"), ("prosody", "mlp_1024")]
     assert parts_of(config, ["wavlm", "imagebind_wavlm", "prosody"]) == ["wavlm", "imagebind", "prosody"]
-
-
-@pytest.mark.parametrize(
-    ("name", "parts", "sentence"),
-    [
-        ("two", ["imagebind", "prosdy"], "concatenations.two names prosdy, which is not in features: did you mean prosody?"),
-        ("two", ["imagebind_wavlm", "hubert"], "concatenations.two names imagebind_wavlm, a concatenation itself; name what that joins."),
-        ("two", ["imagebind"], "concatenations.two is ['imagebind']; it must be a list of at least 2, each once (each text)."),
-        ("two", ["imagebind", "imagebind"], "concatenations.two is ['imagebind', 'imagebind']; it must be a list of at least 2, each once (each text)."),
-        ("hicmae", ["imagebind", "wavlm"], "concatenations.hicmae has the name of an encoder in features; rename one of them."),
-        ("gather_features", ["imagebind", "wavlm"], "concatenations.gather_features has the name of a rule or target of the workflow; rename the encoder."),
-        ("Two", ["imagebind", "wavlm"], "concatenations.Two is no name; use small letters, digits and '_', the first a letter."),
-    ],
-)
-def test_a_wrong_concatenation_gets_a_sentence(config, name, parts, sentence):
-    config["concatenations"][name] = parts
-    assert refusal(config) == sentence
-
-
-def test_layers_must_reach_the_first_output(config):
-    assert refusal(changed(config, "features.wav2vec2.layers", [0, 0])) == (
-        "features.wav2vec2.layers is [0, 0]; the last must be at least 1, the output of the first layer."
-    )
-
-
-def test_a_batch_of_one_cannot_be_normalised(config):
-    assert refusal(changed(config, "classify.heads.mlp_1024.batch_size", 2)) == (
-        "classify.heads.mlp_1024.batch_size is 2; with batch_norm it must be at least 3, since a batch of one clip has no variance."
-    )
 
 
 def test_rules_are_named_after_their_scripts(repository):

@@ -47,15 +47,19 @@ def test_folders_files_and_patterns_are_found_once_without_what_is_hidden_or_no_
 
 def test_what_stands_for_nothing_is_one_sentence_each():
     touch("in/c.txt")
-    with pytest.raises(BadInput, match=r"predict.videos names in, where there is no video(.|\n)*names nowhere"):
+    with pytest.raises(BadInput) as refused:
         find_files(["in", "nowhere"])
-    with pytest.raises(BadInput, match=r"predict.videos is empty"):
+    lines = str(refused.value).splitlines()[1:]
+    assert lines == [f"  - predict.videos names {name}, where there is no video; name folders, files or patterns of them." for name in ("in", "nowhere")]
+    with pytest.raises(BadInput, match=r"^predict.videos is empty; name the folders or files that are to be predicted.$"):
         find_files([])
 
 
 def test_a_folder_that_trains_is_refused():
     touch("in/a.mov", "results/data/sheet.csv")
-    with pytest.raises(BadInput, match=r"belongs to a run that trains .* name another folder with --directory"):
+    with pytest.raises(
+        BadInput, match=r"^results/ of this folder belongs to a run that trains \(results/data/sheet.csv is there\); name another folder with --directory.$"
+    ):
         _ = NewClips(DATA, ["in"]).clips
 
 

@@ -42,23 +42,36 @@ def test_an_exported_system_is_read_as_it_was_written(config, tmp_path):
     assert notice(system) == ""
 
 
+def refusal(call, *arguments, **more) -> str:
+    with pytest.raises(BadInput) as refused:
+        call(*arguments, **more)
+    return str(refused.value)
+
+
 def test_every_damage_is_one_sentence(config, tmp_path):
     folder = tmp_path / "system"
-    with pytest.raises(BadInput, match=r"is not there; name a folder that `snakemake system` has made"):
-        open_system(folder)
+    path, head = folder / "system.json", folder / "heads" / "one.safetensors"
+    absent = f"{path} is not there; name a folder that `snakemake system` has made, results/system/all for example, in predict.system."
+    assert refusal(open_system, folder) == absent
     system = export(folder, config, "prosody")
-    (folder / "heads" / "one.safetensors").write_bytes(b"Weights")
+    head.write_bytes(b"Weights")
     system.check("finetune/")
-    with pytest.raises(BadInput, match=r"one.safetensors is not the file that system.json names"):
-        system.check("heads/")
-    (folder / "heads" / "one.safetensors").unlink()
-    with pytest.raises(BadInput, match=r"one.safetensors is not there"):
-        system.check("heads/")
-    text = (folder / "system.json").read_text()
+    assert refusal(system.check, "heads/") == f"{head} is not the file that system.json names; copy the exported system again, whole."
+    head.unlink()
+    assert refusal(system.check, "heads/") == f"{head} is not there, but system.json names; copy the exported system again, whole."
+    text = path.read_text()
     for damaged in (text.replace('"alpha": 0.1', '"alpha": 0.2'), text[:-20], "[]", "{}"):
-        (folder / "system.json").write_text(damaged)
-        with pytest.raises(BadInput, match=r"system.json is damaged; copy the exported system again, whole"):
-            open_system(folder)
+        path.write_text(damaged)
+        assert refusal(open_system, folder) == f"{path} is damaged; copy the exported system again, whole."
+
+
+def test_a_system_of_another_version_is_refused(config, tmp_path):
+    path = tmp_path / "system" / "system.json"
+    export(path.parent, config, "prosody")
+    content = json.loads(path.read_text()) | {"schema_version": 99}
+    content["content_sha256"] = systems.content_sha256({name: value for name, value in content.items() if name != "content_sha256"})
+    path.write_text(json.dumps(content))
+    assert refusal(open_system, path.parent) == f"{path} is of version 99, and this code reads version {systems.SCHEMA_VERSION}; export it by this code again."
 
 
 def test_other_code_or_packages_are_said_once(config, tmp_path):
@@ -104,10 +117,10 @@ def test_a_system_says_no_program_that_runs_here(config, tmp_path):
 
 
 def test_targets_are_refused_where_they_cannot_be_made():
-    with pytest.raises(BadInput, match="predict needs a trained system"):
-        check_targets(["--cores", "1", "predict"], predicts=False)
-    with pytest.raises(BadInput, match=r"predict.system is set, and report trains"):
-        check_targets(["report"], predicts=True)
+    without = "predict needs a trained system: name a folder that `snakemake system` has made in predict.system, and the videos in predict.videos."
+    assert refusal(check_targets, ["--cores", "1", "predict"], predicts=False) == without
+    trains = "predict.system is set, and report trains; ask for predict, media, features or check, or set it to null."
+    assert refusal(check_targets, ["report"], predicts=True) == trains
     check_targets(["--directory", "predict", "all"], predicts=False)
     check_targets(["predict", "media", "--directory", "all"], predicts=True)
 

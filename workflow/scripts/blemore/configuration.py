@@ -10,6 +10,10 @@ from blemore.features import programs
 from blemore.features.api_requests import MOST_FRAMES
 from blemore.features.kinds import FINE_TUNED, OWN, OWN_HEAD, SPEECH
 from blemore.features.ranges import highest, layer_ranges, range_name
+from blemore.finetune.recipes import resolve
+from blemore.finetune.s4d_sizes import Sizes
+from blemore.fusion.steps import steps_of_one
+from blemore.job import BadInput
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
 from blemore.settings import SCRIPTS
 
@@ -226,6 +230,14 @@ def _fine_tuning_problems(name: str, encoder: Mapping[str, Any]) -> Iterator[str
     views = encoder.get("views")
     if views and views["spatial"] == "mirrored" and views["crops"] > 2:
         yield f"features.{name}.views.crops is {views['crops']}; with mirrored it must be 1 or 2."
+    training = resolve(encoder)["training"]
+    if training["epochs"] and training["warmup_epochs"] and training["warmup_epochs"] >= training["epochs"]:
+        yield f"features.{name}.training.warmup_epochs is {training['warmup_epochs']}; it must be below epochs, {training['epochs']}."
+    if encoder["kind"] == "s4d":
+        try:
+            Sizes(frames=encoder["n_frames"], **encoder["sizes"]).check_frozen(encoder["frozen_blocks"])
+        except BadInput as error:
+            yield f"features.{name}: {error}"
 
 
 def _gemini_problems(name: str, encoder: Mapping[str, Any], cut: Mapping[str, Any]) -> Iterator[str]:
@@ -256,6 +268,10 @@ def _curve_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _ensemble_problems(config: Mapping[str, Any]) -> Iterator[str]:
     default, heads = config["classify"]["default_head"], config["classify"]["heads"]
+    try:
+        steps_of_one(config["fusion"]["weights"]["step"])
+    except BadInput as error:
+        yield str(error)
     if default not in heads:
         yield f"classify.default_head is {default!r}, which is not in classify.heads: {did_you_mean(default, heads)}"
     for name, head in heads.items():

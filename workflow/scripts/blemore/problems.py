@@ -23,7 +23,8 @@ TYPE_NAMES = {
 
 
 def refuse(problems: Sequence[str], where: str) -> None:
-    """Raises BadInput with every problem, the first 20 in full; nothing happens if there is none."""
+    """Raises BadInput with every problem once, the first 20 in full; nothing happens if there is none."""
+    problems = list(dict.fromkeys(problems))
     if len(problems) == 1:
         raise BadInput(problems[0])
     if problems:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from blemore.finetune.s4d_blocks import NORM_EPSILON, Block, Mixture, Sizes, sinusoids
+from blemore.finetune.s4d_blocks import NORM_EPSILON, Block, Mixture, sinusoids
 from blemore.finetune.s4d_checkpoint import Loaded, load_encoder, write_encoder
-from blemore.job import BadInput
+from blemore.finetune.s4d_sizes import Sizes
 
 INITIAL_STD = 0.02
 FRESH = ("moe_layer.", "fc_norm.", "head.")  # parts that a self-supervised checkpoint does not hold
@@ -158,9 +158,7 @@ def freeze(model: S4D, frozen_blocks: int = 6, train_dense: bool = False) -> Non
 
     Source: arXiv:2603.23650, section III-A.
     """
-    highest = model.sizes.first_moe_block
-    if not 0 <= frozen_blocks <= highest:
-        raise BadInput(f"frozen_blocks is {frozen_blocks}; it must be from 0 to {highest}, the first block with experts, which are not pretrained.")
+    model.sizes.check_frozen(frozen_blocks)
     upper = tuple(f"blocks.{index}." for index in range(frozen_blocks, model.sizes.depth)) + (("patch_embed.",) if frozen_blocks == 0 else ())
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(_is_fresh(name) or (train_dense and name.startswith(upper)))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from blemore.fusion.metrics import is_blend
 from blemore.fusion.objective import best_scores
+from blemore.fusion.steps import steps_of_one
 from blemore.fusion.thresholds import label
 from blemore.job import BadInput
 
@@ -103,9 +104,7 @@ def simplex(objective: Objective, step: float, max_hours: float) -> NDArray[np.f
     Raises:
         BadInput: if that would take longer than `max_hours`, or if 1 is no multiple of the step.
     """
-    parts = round(1 / step)
-    if parts < 1 or abs(parts * step - 1) > 1e-9:
-        raise BadInput(f"fusion.weights.step is {step}; 1 must be a multiple of it, as of 0.1 or 0.05.")
+    parts = steps_of_one(step)
     points, hours = simplex_hours(objective.members, objective.clips, parts)
     if hours > max_hours:
         raise BadInput(
