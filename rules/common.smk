@@ -19,9 +19,12 @@ from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
 from blemore.finetune.hours import hours_of_fold
 from blemore.fusion.submission_list import PROTOCOLS
-from blemore.job import BadInput
+from blemore.job import BadInput, keep_private
 from blemore.prediction import new_clips, system
 from blemore.settings import file_digests, fingerprint, pick
+
+# Here too, since Snakemake makes the folders, the logs and its records.
+keep_private()
 
 # Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
 NEEDS_NO_DATA = any(

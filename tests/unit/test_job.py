@@ -95,6 +95,17 @@ def test_when_and_where_are_recorded_beside_the_store(tmp_path):
     assert set(record) == {"rule", "started", "seconds", "host", "python", "commit"}
 
 
+MAKES_FILES = "import h5py; h5py.File('faces.h5', 'w').close(); os.mkdir('folder'); os.close(os.open('text', os.O_CREAT, 0o666))"
+
+
+@pytest.mark.parametrize(("umask", "file", "folder"), [("022", 0o640, 0o750), ("000", 0o660, 0o770), ("077", 0o600, 0o700)])
+def test_what_a_job_makes_is_for_user_and_group_alone_or_less(tmp_path, umask, file, folder):
+    code = SCRIPT.format(scripts=str(SCRIPTS), body=MAKES_FILES)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=30, umask=int(umask, 8))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"faces.h5": file, "text": file, "x.log": file, "x.run.json": file, "folder": folder}
+
+
 def steps(monkeypatch, capsys, seconds, total=10, parts=60):
     """What is said of units that take so many seconds each."""
     clock = iter(range(0, 10**6, seconds))

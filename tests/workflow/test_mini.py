@@ -48,6 +48,13 @@ def test_at_most_48_jobs_compute(mini_folder):
     assert int(steps[0].split()[0]) - len({"all", "media"}) <= 48
 
 
+def test_nothing_of_a_run_is_open_to_others(finished):
+    """Neither what the jobs wrote nor Snakemake's own folders, logs and records."""
+    made = [path for folder in ("results", ".snakemake") for path in (finished.folder / folder).rglob("*") if not path.is_symlink()]
+    assert any(path.suffix == ".h5" for path in made)
+    assert [path for path in made if path.stat().st_mode & 0o007] == []
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in finished.snakemake("all", "media")
 

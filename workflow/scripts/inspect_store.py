@@ -8,13 +8,14 @@ from pathlib import Path
 from blemore.inspection.comparison import Comparison
 from blemore.inspection.description import as_text, describe, describe_clip
 from blemore.inspection.opening import open_store
-from blemore.job import BadInput
+from blemore.job import BadInput, keep_private
 
 COLOURS = ("emotion", "actor", "split", "status")
 
 
 def main(arguments: list[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
+    keep_private()
     try:
         inspect(asked)
     except BadInput as error:

@@ -33,6 +33,7 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     make a mixture that passes for whole.
     """
     global _shown
+    keep_private()
     terminal = os.dup(2)
     lock_log(snakemake.log[0], terminal)
     _shown = terminal, "/".join(Path(snakemake.log[0]).with_suffix("").parts[-2:])
@@ -50,6 +51,11 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
         sys.exit(1)
 
 
+def keep_private() -> None:
+    """What is made from here on is for the user and their group alone, since faces and voices are personal data. A stricter umask stays."""
+    os.umask(os.umask(0o077) | 0o007)
+
+
 def disk_problem(error: Exception) -> str:
     """One sentence where a disk is full, may not be written to or does not let us read; "" for every other error.
 
@@ -65,7 +71,7 @@ def disk_problem(error: Exception) -> str:
 
 def lock_log(path: str, terminal: int) -> None:
     """Points descriptors 1 and 2 at the log, which stays locked while this process or a child of it lives."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

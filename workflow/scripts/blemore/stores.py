@@ -181,14 +181,19 @@ def _read_predictions(path: str | Path) -> dict[str, Any]:
 
 def read_durations(path: str | Path) -> dict[str, float]:
     """Clip id -> seconds that a feature store's vectors were computed from; clips for which it does not say are left out."""
-    group = zarr.open_group(path, mode="r")
+    group = _open(path)
     seconds = np.asarray(group["end_s"]) - np.asarray(group["start_s"])
     return {str(clip): float(value) for clip, value in zip(np.asarray(group["clip"]), seconds, strict=True) if value > 0}
 
 
 def read_attributes(path: str | Path) -> dict[str, Any]:
     """What determined the numbers of a Zarr store."""
-    return dict(zarr.open_group(path, mode="r").attrs)
+    return dict(_open(path).attrs)
+
+
+def _open(path: str | Path) -> zarr.Group:
+    """The group of a store, in the format that is written here alone: arrays of the second may name pickle as a filter."""
+    return zarr.open_group(path, mode="r", zarr_format=3)
 
 
 def _write_group(store: str | Path, arrays: Mapping[str, Any], dimensions: Mapping[str, tuple[str, ...]], attributes: Mapping[str, Any]) -> str:
@@ -214,7 +219,7 @@ def _write_group(store: str | Path, arrays: Mapping[str, Any], dimensions: Mappi
 def _read_checked(path: str | Path, names: Iterable[str]) -> dict[str, Any]:
     manifest = read_manifest(path)
     try:
-        group = zarr.open_group(path, mode="r")
+        group = _open(path)
         arrays = {name: _plain(np.asarray(group[name])) for name in names}
     except Exception as error:
         raise BadInput(f"{path} is damaged ({type(error).__name__}: {error}); delete it and its manifest and run again.") from error

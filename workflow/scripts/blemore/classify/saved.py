@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -33,9 +34,12 @@ def predict_head(path: str | Path, recipe: Mapping[str, Any], x: NDArray[np.floa
         recipe: the one of `classify.heads` that it was trained by.
 
     Raises:
-        BadInput: if it takes features of another length, or does not hold what the recipe needs.
+        BadInput: if it is damaged, takes features of another length, or does not hold what the recipe needs.
     """
-    tensors = load_file(path)
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise BadInput(f"{path} is damaged ({error}); train it again.") from None
     width = len(tensors["scaler.mean"])
     if x.shape[1] != width:
         raise BadInput(f"{path} takes {width:,} numbers per clip, but the features have {x.shape[1]:,}; extract them by the settings that it was trained with.")

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from blemore.job import BadInput
+
 
 class Resume:
     """One file, named by the digest of all that determines the training, so that no other training ever goes on from it.
@@ -23,8 +25,15 @@ class Resume:
         self.path = Path(folder) / f"{digest[:32]}.pt"
 
     def read(self, device: str) -> dict[str, Any] | None:
-        """What was saved last; None where nothing was."""
-        return torch.load(self.path, map_location=device, weights_only=True) if self.path.is_file() else None
+        """What was saved last; None where nothing was.
+
+        Raises:
+            BadInput: if it is damaged.
+        """
+        try:
+            return torch.load(self.path, map_location=device, weights_only=True) if self.path.is_file() else None
+        except Exception as error:  # torch, zipfile and pickle each raise their own
+            raise BadInput(f"{self.path} cannot be read ({type(error).__name__}); delete it, and the training begins anew.") from error
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Replaces what was saved before; a kill in between leaves that."""

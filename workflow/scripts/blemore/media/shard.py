@@ -162,8 +162,22 @@ def store_digest(path: str | Path, clips: Sequence[str]) -> str:
     Raises:
         KeyError: if it lacks one of them.
     """
-    with h5py.File(path, "r") as store:
+    with open_store(path) as store:
         return content_digest({"clip": list(clips), "content": [_clip_digest(store[clip]) for clip in clips]})
+
+
+def open_store(path: str | Path) -> h5py.File:
+    """A store for reading.
+
+    Raises:
+        BadInput: if it is no HDF5 file.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno:  # not there, or not ours to read
+            raise
+        raise BadInput(f"{path} is damaged ({error}); delete it and its manifest and run again.") from None
 
 
 def read_clip(path: str | Path, clip: str, names: Iterable[str]) -> tuple[int, dict[str, NDArray]]:
@@ -181,10 +195,10 @@ def open_clip(path: str | Path, clip: str) -> Iterator[h5py.Group]:
     """The group of a clip in a store, for reading.
 
     Raises:
-        BadInput: if the store does not hold the clip with the status that its manifest gives.
+        BadInput: if the store is damaged or does not hold the clip with the status that its manifest gives.
     """
     status = read_manifest(path)["status"].get(clip)
-    with h5py.File(path, "r") as store:
+    with open_store(path) as store:
         if clip not in store or store[clip].attrs["status"] != status:
             raise BadInput(f"{path} does not hold the clip {clip} as its manifest says; delete both and run again.")
         yield store[clip]

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from blemore.media.shard import read_clip
+from blemore.media.shard import open_store, read_clip
 
 
 class FaceTrack(NamedTuple):
@@ -37,7 +36,7 @@ def read_track(path: str | Path, clip: str) -> tuple[int, FaceTrack]:
 
 def read_fps(path: str | Path) -> float:
     """Frames per second of all tracks of a store."""
-    with h5py.File(path, "r") as store:
+    with open_store(path) as store:
         return float(store.attrs["fps"])
 
 
