@@ -48,12 +48,6 @@ def test_at_most_48_jobs_compute(mini_folder):
     assert int(steps[0].split()[0]) - len({"all", "media"}) <= 48
 
 
-def test_nothing_of_a_run_is_open_to_others(finished):
-    made = [finished.folder / "results", *(path for path in (finished.folder / "results").rglob("*") if not path.is_symlink())]
-    assert any(path.suffix == ".h5" for path in made)
-    assert [path for path in made if path.stat().st_mode & 0o007] == []
-
-
 def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in finished.snakemake("all", "media")
 
