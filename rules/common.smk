@@ -19,7 +19,7 @@ from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
 from blemore.finetune.hours import hours_of_fold
 from blemore.fusion.submission_list import PROTOCOLS
-from blemore.job import BadInput, keep_private
+from blemore.job import BadInput, disk_problem, keep_private
 from blemore.prediction import new_clips, system
 from blemore.settings import file_digests, fingerprint, pick
 
@@ -88,6 +88,10 @@ try:
         ENCODERS, ENSEMBLES, FOLDS, SHARDS = config["encoders"], {}, [], []
 except BadInput as error:
     refuse(error)
+except OSError as error:
+    if not (problem := disk_problem(error)):
+        raise
+    refuse(problem)
 
 if workflow.is_main_process and (
     left_out := configuration.left_out(config, ENCODERS, ENSEMBLES)

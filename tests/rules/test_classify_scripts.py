@@ -27,8 +27,11 @@ def _restore_torch():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+def write_data(folder):
     """48 clips of six actors in three folds and two test clips; one clip has no features."""
-    folder = tmp_path_factory.mktemp("data")
     generator = np.random.default_rng(0)
     lines, clips = [HEADER], []
     for index in range(48):

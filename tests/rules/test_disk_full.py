@@ -1,19 +1,27 @@
 """A disk that is full: an error of its own kind, never a crash, and nothing half-written that counts as finished."""
 
 import errno
+import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rules import test_classify_scripts as classify
+from rules import test_fusion_scripts as fusion
 from rules.bad_videos import encode
 from rules.media_stage import STORES, run_script
+from unit.report.simulated import SimulatedRun
 from unit.test_stores import features
 
+import fuse
+import gather_features
+import train_head
 from blemore.job import disk_problem
 from blemore.media.shard import Disk, finish_store, new_store, write_clip
-from blemore.stores import manifest_path, read_features, read_manifest, write_features
+from blemore.stores import manifest_path, read_features, read_manifest, read_probabilities, write_features
 
 
 @pytest.fixture
@@ -54,10 +62,10 @@ def test_frames_that_do_not_fit_are_an_error_and_fit_once_there_is_room(small_di
     assert read_manifest(small_disk / "a.h5")["status_counts"] == {"ok": 10}
 
 
-@pytest.mark.parametrize("name", ["track_faces", "sample_body_frames", "extract_audio", "cut_clips"])
+@pytest.mark.parametrize("name", ["track_faces", "crop_faces", "sample_body_frames", "extract_audio", "cut_clips"])
 def test_a_script_of_the_media_stage_stops_without_a_manifest(small_disk, tmp_path, name):
     clips = {"one": encode(tmp_path / "one.mov", "-c:v", "mpeg4", "-c:a", "pcm_s16le")}
-    if name == "sample_body_frames":
+    if name in ("crop_faces", "sample_body_frames"):
         run_script("track_faces", clips, small_disk)
     ballast, store = fill(small_disk, 0), small_disk / STORES[name]
     with pytest.raises(OSError) as full:  # noqa: PT011
@@ -76,6 +84,54 @@ def test_features_that_do_not_fit_leave_no_manifest(small_disk):
     ballast.unlink()
     write_features(store, features(n=60, width=500), {})
     assert len(read_features(store).clip) == 60
+
+
+def test_heads_that_do_not_fit_leave_no_manifest(small_disk, tmp_path):
+    task = classify.job(classify.write_data(tmp_path), small_disk / "heads", "fold0", "logistic")
+    ballast = fill(small_disk, 8192)
+    stops(train_head.main, task)
+    assert not Path(task.output.manifest).exists()
+    ballast.unlink()
+    train_head.main(task)
+    assert len(read_probabilities(task.output.store).clip) == 50
+
+
+def test_gathered_shards_that_do_not_fit_leave_no_manifest(small_disk, tmp_path):
+    shards = [str(tmp_path / f"{shard}.zarr") for shard in ("A1", "A2")]
+    for shard in shards:
+        write_features(shard, features(n=60, width=500, clip=[f"{Path(shard).stem}_{n}" for n in range(60)]), {})
+    output = SimpleNamespace(store=str(small_disk / "all.zarr"), manifest=str(small_disk / "all.json"))
+    task = SimpleNamespace(input=SimpleNamespace(stores=shards), output=output, params=SimpleNamespace(cfg={"max_failed_fraction": 0}, code={}))
+    ballast = fill(small_disk, 65_536)
+    stops(gather_features.main, task)
+    assert not Path(output.manifest).exists()
+    subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
+    ballast.unlink()
+    gather_features.main(task)
+    assert len(read_features(output.store).clip) == 120
+
+
+def test_scores_that_do_not_fit_are_not_there(small_disk, tmp_path):
+    task = fusion.job(small_disk / "both", fusion.DataSet(tmp_path))
+    ballast = fill(small_disk, 4096)
+    stops(fuse.main, task)
+    assert not Path(task.output.scores).exists()
+    ballast.unlink()
+    fuse.main(task)
+    assert json.loads(Path(task.output.scores).read_text())["members"] == ["wav2vec2/mlp_1024", "hicmae/logistic"]
+
+
+def test_a_report_that_does_not_fit_is_an_error(small_disk, tmp_path):
+    run = SimulatedRun(tmp_path, encoders=1, every=60, ensembles={"all": [0]})
+    (tmp_path / "results" / "report").symlink_to(small_disk)
+    stops(run.report)
+
+
+def stops(main, *arguments, **more) -> None:
+    """The script ends with an error that is one sentence on the disk."""
+    with pytest.raises(Exception) as full:  # noqa: PT011
+        main(*arguments, **more)
+    assert disk_problem(full.value).startswith("no room is left on the disk of ")
 
 
 def test_what_is_written_without_an_error_is_there(tmp_path):

@@ -117,6 +117,16 @@ def test_a_folder_named_like_a_video_is_none(root):
     assert not any(clip.video for clip in Catalogue(data_block(root)).clips)
 
 
+def test_links_in_a_circle_and_into_nothing_are_no_videos(root):
+    folder = root / "part_01"
+    video = touch(folder / "A102_neu_sit2_ver1.mov")
+    for link, target in {"A101_ang_int1_ver1.mov": "A101_ang_int1_ver1.mov", "A103_fea_int2_ver1.mov": "nowhere", "up": ".."}.items():
+        (folder / link).symlink_to(target)
+    (root / "part_02").symlink_to("part_03")
+    (root / "part_03").symlink_to("part_02")
+    assert [clip.video for clip in Catalogue(data_block(root)).clips if clip.video] == [video]
+
+
 @pytest.mark.parametrize("pattern", ["videos", "vid*", ".", "a/b", "{root}/a"])
 def test_folders_are_patterns_relative_to_the_root_or_absolute(root, pattern):
     places = {"videos": "videos", "vid*": "videos", ".": "", "a/b": "a/b", "{root}/a": "a"}

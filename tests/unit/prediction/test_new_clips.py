@@ -45,6 +45,13 @@ def test_folders_files_and_patterns_are_found_once_without_what_is_hidden_or_no_
     assert find_files(["in", "in/*.mov", "in/**", "one.dat", "[in]"]) == ["[in]/f.mov", "in/a.mov", "in/b.MP4", "in/deep/e.mov", "one.dat"]
 
 
+def test_links_in_a_circle_are_no_videos():
+    touch("in/a.mov")
+    Path("in/b.mov").symlink_to("b.mov")
+    Path("in/deep").symlink_to(".")
+    assert find_files(["in", "in/**"]) == ["in/a.mov"]
+
+
 def test_what_stands_for_nothing_is_one_sentence_each():
     touch("in/c.txt")
     with pytest.raises(BadInput) as refused:

@@ -181,11 +181,19 @@ def find_videos(root: str | Path, patterns: Iterable[str]) -> dict[str, list[str
     folders = {Path(root, match) for pattern in patterns for match in glob.glob(pattern, root_dir=root)}  # noqa: PTH207
     for folder in sorted(folder for folder in folders if folder.is_dir()):
         with os.scandir(folder) as entries:
-            files = sorted((entry.name, entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_file())
+            files = sorted((entry.name, entry.path) for entry in entries if not entry.name.startswith(".") and is_file(entry))
         for name, path in files:
             if stem := video_stem(name):
                 videos[stem].append(path)
     return dict(videos)
+
+
+def is_file(entry: os.DirEntry) -> bool:
+    """Whether an entry of a folder is a file or leads to one; a link in a circle does not."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def video_stem(name: str) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from blemore.data.catalogue import COLUMNS, NAME, Catalogue, Clip, shard_of, video_stem
+from blemore.data.catalogue import COLUMNS, NAME, Catalogue, Clip, is_file, shard_of, video_stem
 from blemore.job import BadInput
 from blemore.problems import refuse
 
@@ -81,7 +81,7 @@ def find_files(patterns: Iterable[str]) -> list[str]:
         if not files:
             problems.append(f"predict.videos names {printable(pattern)}, where there is no video; name folders, files or patterns of them.")
         for file in files:
-            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100
+            found.setdefault(os.path.realpath(file), file)  # a link in a circle leads to the same file dozens of times
     if not patterns:
         problems.append("predict.videos is empty; name the folders or files that are to be predicted.")
     refuse(problems, "predict.videos")
@@ -91,7 +91,7 @@ def find_files(patterns: Iterable[str]) -> list[str]:
 def _files(match: str, named: bool) -> Iterator[str]:
     if os.path.isdir(match):  # noqa: PTH112
         with os.scandir(match) as entries:
-            yield from sorted(entry.path for entry in entries if entry.is_file() and not entry.name.startswith(".") and video_stem(entry.name))
+            yield from sorted(entry.path for entry in entries if is_file(entry) and not entry.name.startswith(".") and video_stem(entry.name))
     elif os.path.isfile(match) and (named or video_stem(match)):  # noqa: PTH113
         yield match
 
