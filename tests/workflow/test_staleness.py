@@ -134,11 +134,13 @@ def test_only_the_heads_of_a_changed_recipe_are_trained_again(mini):
     assert wildcards(jobs, "fuse") == {"ensemble=wav2vec2_mlp_512"}
 
 
-def test_touching_every_file_makes_nothing_stale(mini):
+@pytest.mark.parametrize("time_s", [None, 0, 4_000_000_000], ids=["now", "1970", "2096"])
+def test_times_of_files_make_nothing_stale(mini, time_s):
+    """Touched, and written by a clock that was set back or runs ahead."""
     for folder, _, files in os.walk(mini.folder.parent):
         for file in files:
             if ".snakemake" not in folder:
-                os.utime(Path(folder, file))
+                os.utime(Path(folder, file), None if time_s is None else (time_s, time_s))
     assert rules(mini.stale("all", "media")) == set()
 
 
