@@ -2,6 +2,7 @@ import base64
 import hashlib
 import json
 import re
+from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
@@ -100,20 +101,49 @@ def test_every_fold_of_every_protocol_has_its_thresholds():
     assert "weights" not in table
 
 
-def test_hostile_names_are_escaped():
-    hostile = "</script><script>alert(1)</script>\u2028<!--"
-    run = {"tables": [{"caption": hostile, "columns": [hostile], "rows": [[hostile, hostile]]}], "note": hostile, "configuration": "</pre><img src=x>"}
-    content = {"clips": {"id": [hostile]}, "members": {hostile: {"curves": []}}}
-    page_of = page(
-        [result(hostile, 0.5, 0.4)], content, run=run, note=hostile, used=[hostile], left_out=[hostile], pictures={hostile: {}}, pictures_note=hostile
-    )
-    html = without_plotly(page_of)
-    assert html.count("<script") == 3
-    assert "alert(1)</script>" not in html
-    assert "<img" not in html
-    assert "<!--" not in html
+HOSTILE = [
+    "</script><script>alert(1)</script>\u2028<!--",
+    "</pre><img src=x onerror=alert(1)>",
+    '" onmouseover="alert(1)',
+    "' onmouseover='alert(1)",
+    "\u202egnp.101A\u2066\u200f",
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;b&gt;]]>\\u003c/script>",
+]
+
+
+def page_of(text: str) -> str:
+    """A page in which everything that can be named is named so: clips, actors, encoders, labels, settings."""
+    run = {"tables": [{"caption": text, "columns": [text], "rows": [[text, text]]}], "note": text, "configuration": text}
+    content = {"clips": {"id": [text], "actor": [text], "truth": [text]}, "members": {text: {"curves": []}}}
+    made = page([result(text, 0.5, 0.4)], content, run=run, note=text, used=[text], left_out=[text], pictures={text: {}}, pictures_note=text)
+    return without_plotly(made)
+
+
+class Structure(HTMLParser):
+    """Elements with the names of their attributes, the text between them, and what is embedded as data."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, list[str]]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, [name for name, _ in attributes]))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_names_are_text_and_change_no_element(hostile):
+    html = page_of(hostile)
+    shown, plain = Structure(html), Structure(page_of("harmless"))
+    assert shown.elements == plain.elements
+    assert sum(text.strip() == hostile.strip() for text in shown.texts) == sum(text.strip() == "harmless" for text in plain.texts) > 3
     embedded = re.search(r'<script id="content" type="application/json">(.*?)</script>', html, re.DOTALL).group(1)
-    assert "\u2028" not in embedded
+    assert not set(embedded) & set("<>&'\u2028")
     assert json.loads(embedded)["clips"]["id"] == [hostile]
 
 
