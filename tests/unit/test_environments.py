@@ -30,6 +30,19 @@ def direct(repository):
     return pins((repository / "requirements.txt").read_text().split("# What they bring along.")[0])
 
 
+def test_every_pin_has_a_digest_and_nothing_else_has(repository):
+    files = ("requirements.txt", "requirements-nodeps.txt")
+    pinned = {f"{name}=={number}" for file in files for name, number in pins((repository / file).read_text()).items()}
+    lines = (repository / "requirements-hashes.txt").read_text().splitlines()[1:]
+    found = [re.fullmatch(r"(\S+==\S+) --hash=sha256:[0-9a-f]{64}", line).group(1) for line in lines]
+    assert {normal(pin) for pin in pinned} == {normal(pin) for pin in found}
+    assert len(found) == len(pinned)
+
+
+def normal(pin):
+    return re.sub(r"[-_.]+", "-", pin.partition("==")[0]).lower() + "==" + pin.partition("==")[2]
+
+
 def environment(repository, name):
     listed = yaml.safe_load((repository / "envs" / f"{name}.yaml").read_text())["dependencies"]
     script = repository / "envs" / f"{name}.post-deploy.sh"
