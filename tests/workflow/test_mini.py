@@ -213,6 +213,17 @@ def test_other_recipes_reach_a_score(mini):
     assert "except the epoch" in (mini.folder / "results/report/index.html").read_text()
 
 
+@pytest.mark.soak
+def test_the_layer_curve_scores_every_layer_and_range_and_changes_nothing_else(mini):
+    before = mini.digests()
+    mini.configure(overlay(layer_curve={"ranges": [[0, 2], [3, 5]], "reference": [0, 2]}))
+    mini.snakemake("layer_curve")
+    with open(mini.folder / "results/layer_curve/scores.csv") as file:
+        assert [row["layers"] for row in csv.DictReader(file)] == ["0", "1", "2", "3", "4", "5", "0-2", "3-5"]
+    assert rules(mini.stale("layer_curve", "all", "media")) == set()
+    assert before.items() <= mini.digests().items()
+
+
 @pytest.fixture(scope="module")
 def other_data(mini_folder, tmp_path_factory):
     """A run on a data set that is not BLEMORE: other names, its own test sheet with labels, one more sheet that only trains; one of two encoders is missing."""
