@@ -93,7 +93,7 @@ class GeminiServer:
         self.bodies: list[dict[str, Any]] = []
         self.most_at_once = self._at_once = 0
         self._lock = Lock()
-        self._http = _Http(("127.0.0.1", 0), _handler(self))
+        self._http = _Http(self)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
     def __enter__(self) -> "GeminiServer":
@@ -128,76 +128,79 @@ class GeminiServer:
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, gemini: GeminiServer) -> None:
+        self.gemini = gemini
+        super().__init__(("127.0.0.1", 0), _Handler)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that breaks off is nothing to report; anything else is."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
-def _handler(server: GeminiServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    server: _Http
+    protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:
-            received = self.rfile.read(int(self.headers["Content-Length"]))
-            if len(received) < int(self.headers["Content-Length"]):
-                self.close_connection = True  # the client was killed
-                return
-            body = json.loads(received)
-            content = body["requests"][0]["content"] if "requests" in body else body["content"]
-            parts = [_bytes(part) for part in content["parts"]]
-            digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
-            fault, good = server.begin(self.path, body, digest), False
-            try:
-                good = self._reply(fault, parts, "requests" in body)
-            finally:
-                server.end(digest, good)
+    def do_POST(self) -> None:
+        received = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(received) < int(self.headers["Content-Length"]):
+            self.close_connection = True  # the client was killed
+            return
+        body = json.loads(received)
+        content = body["requests"][0]["content"] if "requests" in body else body["content"]
+        parts = [_bytes(part) for part in content["parts"]]
+        digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
+        fault, good = self.server.gemini.begin(self.path, body, digest), False
+        try:
+            good = self._reply(fault, parts, "requests" in body)
+        finally:
+            self.server.gemini.end(digest, good)
 
-        def _reply(self, fault: str | None, parts: Sequence[bytes], batch: bool) -> bool:
-            if fault in ERRORS:
-                self._send_error(fault)
-            elif fault == "html":
-                self._send(502, b"<html><body>Bad Gateway</body></html>", "text/html")
-            elif fault == "closed":
-                self.send_response(200)
-                self.send_header("Content-Length", "1000000")
-                self.end_headers()
-                self.wfile.write(b'{"embeddings": [{"val')
-                self.wfile.flush()
-                self.connection.close()
-            elif fault == "empty":
-                self._send(200, b"{}")
-            else:
-                time.sleep(server.slow_s if fault == "slow" else server.delay_s)
-                values = np.asarray(SPOILED.get(fault or "", lambda vector: vector)(server.embed(parts))).tolist()
-                self._send(200, json.dumps({"embeddings": [{"values": values}]} if batch else {"embedding": {"values": values}}).encode())
-                return fault is None
-            return False
-
-        def _send_error(self, fault: str) -> None:
-            code, status = ERRORS[fault]
-            # A careless server repeats the key.
-            error: dict[str, Any] = {"code": code, "status": status, "message": f"{fault} for key {self.headers.get('x-goog-api-key')}", "details": []}
-            if fault == "rate_limit":
-                error["details"] = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{server.retry_delay_s}s"}]
-            if fault == "bad_key":
-                error["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
-            self._send(code, json.dumps({"error": error}).encode())
-
-        def _send(self, code: int, body: bytes, kind: str = "application/json") -> None:
-            self.send_response(code)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+    def _reply(self, fault: str | None, parts: Sequence[bytes], batch: bool) -> bool:
+        if fault in ERRORS:
+            self._send_error(fault)
+        elif fault == "html":
+            self._send(502, b"<html><body>Bad Gateway</body></html>", "text/html")
+        elif fault == "closed":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
             self.end_headers()
-            try:
-                self.wfile.write(body)
-            except OSError:
-                self.close_connection = True  # the client did not wait
+            self.wfile.write(b'{"embeddings": [{"val')
+            self.wfile.flush()
+            self.connection.close()
+        elif fault == "empty":
+            self._send(200, b"{}")
+        else:
+            gemini = self.server.gemini
+            time.sleep(gemini.slow_s if fault == "slow" else gemini.delay_s)
+            values = np.asarray(SPOILED.get(fault or "", lambda vector: vector)(gemini.embed(parts))).tolist()
+            self._send(200, json.dumps({"embeddings": [{"values": values}]} if batch else {"embedding": {"values": values}}).encode())
+            return fault is None
+        return False
 
-        def log_message(self, *message: object) -> None:
-            """Says nothing: the demo's own lines should stand alone."""
+    def _send_error(self, fault: str) -> None:
+        code, status = ERRORS[fault]
+        # A careless server repeats the key.
+        error: dict[str, Any] = {"code": code, "status": status, "message": f"{fault} for key {self.headers.get('x-goog-api-key')}", "details": []}
+        if fault == "rate_limit":
+            error["details"] = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{self.server.gemini.retry_delay_s}s"}]
+        if fault == "bad_key":
+            error["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
+        self._send(code, json.dumps({"error": error}).encode())
 
-    return Handler
+    def _send(self, code: int, body: bytes, kind: str = "application/json") -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            self.close_connection = True  # the client did not wait
+
+    def log_message(self, *message: object) -> None:
+        """Says nothing: the demo's own lines should stand alone."""
 
 
 def _bytes(part: dict[str, Any]) -> bytes:

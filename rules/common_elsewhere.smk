@@ -49,21 +49,28 @@ def provided_files(encoder):
     return provided.provided_files(CATALOGUE, config["features"][encoder])
 
 
-def importable():
-    """Constrains the wildcard to encoders with provided features that are there, or were never imported: where they are gone, a gathered store counts as given."""
-    root, features = config["data"]["root"], config["features"]
-    named = {
-        name: [encoder[part] for part in ("train", "test") if encoder[part]]
-        for name, encoder in features.items()
-        if encoder["kind"] == "provided"
-    }
+def importable(kind, is_there):
+    """Constrains the wildcard to encoders of a kind whose files are there, or that were never imported: where they are gone, what was imported counts as given."""
     names = [
         name
-        for name, places in named.items()
-        if any(Path(root, place).exists() for place in places)
-        or not Path(f"results/features/{name}.json").is_file()
+        for name, encoder in config["features"].items()
+        if encoder["kind"] == kind
+        and (
+            is_there(encoder)
+            or not all(Path(manifest).is_file() for manifest in encoder_stores(name))
+        )
     ]
     return "|".join(names) or "none"
+
+
+def some_folder(encoder):
+    places = [encoder[part] for part in ("train", "test") if encoder[part]]
+    return any(Path(config["data"]["root"], place).exists() for place in places)
+
+
+def all_files(encoder):
+    places = imported.places(config["data"]["root"], encoder["files"])
+    return all(file.is_file() for file in places)
 
 
 def imported_files(wildcards):
@@ -71,23 +78,6 @@ def imported_files(wildcards):
     named = config["features"][wildcards.encoder]["files"]
     files = imported.places(config["data"]["root"], named)
     return {str(file): sha256(file) for file in files if file.is_file()}
-
-
-def importable_predictions():
-    """As `importable`, of the encoders whose predictions are imported."""
-    names = [
-        name
-        for name, encoder in config["features"].items()
-        if encoder["kind"] == "probabilities"
-        and (
-            all(
-                file.is_file()
-                for file in imported.places(config["data"]["root"], encoder["files"])
-            )
-            or not all(Path(manifest).is_file() for manifest in encoder_stores(name))
-        )
-    ]
-    return "|".join(names) or "none"
 
 
 def joined_stores(pattern):

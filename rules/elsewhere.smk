@@ -44,7 +44,7 @@ rule import_provided:
     benchmark:
         "results/benchmarks/import_provided/{encoder}.tsv"
     wildcard_constraints:
-        encoder=importable(),
+        encoder=importable("provided", some_folder),
     conda:
         "../envs/plain.yaml"
     threads: 1
@@ -71,7 +71,7 @@ rule import_probabilities:
     benchmark:
         "results/benchmarks/import_probabilities/{encoder}/{model}.tsv"
     wildcard_constraints:
-        encoder=importable_predictions(),
+        encoder=importable("probabilities", all_files),
     conda:
         "../envs/plain.yaml"
     threads: 1

@@ -12,7 +12,7 @@ from unit.classify.test_training import LOGISTIC, MLP
 import retrain_head
 import train_head
 from blemore.data.labels import EMOTIONS
-from blemore.stores import OK, Features, read_attributes, read_probabilities, read_used_scored_fold, write_features
+from blemore.stores import OK, Features, read_attributes, read_predictions, read_probabilities, write_features
 
 HEADER = "filename,video_id,gender,mix,emotion_1,version,intensity_level,situation,emotion_2,emotion_1_salience,emotion_2_salience,fold,split,shard,video"
 RECIPES = {"mlp_1024": MLP | {"epochs": 6}, "logistic": LOGISTIC}
@@ -81,7 +81,7 @@ def test_predictions_that_used_the_scored_fold_stand_beside_the_others_and_for_s
     task = job(data, tmp_path, "fold0", head)
     task.params.cfg = CFG | {"early_stopping": stopping}
     train_head.main(task)
-    tuned, rows = read_used_scored_fold(task.output.store), read_probabilities(task.output.store)
+    rows, tuned = read_predictions(task.output.store)
     assert (tuned is None) == ((head, stopping) != ("mlp_1024", "inner"))
     if tuned:
         scored = np.array([split == "scored" and clip != "P3_03" for clip, split in zip(rows.clip, rows.split)])

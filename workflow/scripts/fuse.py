@@ -1,6 +1,7 @@
 """Weights, thresholds, scores and decisions of one ensemble."""
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, certainty, e
 from blemore.fusion.resampling import draw_actors
 from blemore.fusion.sensitivity import analyse
 from blemore.job import run
-from blemore.stores import content_digest, provenance, read_durations, write_json
+from blemore.stores import content_digest, provenance, read_durations, read_predictions, write_json
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -27,14 +28,15 @@ def main(snakemake) -> None:
     sheet = read_checked_sheet(snakemake.input.sheet)
     train, test = sheet[sheet["split"] == "train"], sheet[sheet["split"] == "test"]
     stores = _stores(snakemake, sorted(int(fold) for fold in train["fold"].unique()))
-    scored = np.array([scored_predictions(folds, train) for folds, _ in stores.values()])
-    predicted = np.array([mean_predictions(of_test, test["filename"]) for _, of_test in stores.values()])
+    read = cache(read_predictions)
+    scored = np.array([scored_predictions(folds, train, read) for folds, _ in stores.values()])
+    predicted = np.array([mean_predictions(of_test, test["filename"], read) for _, of_test in stores.values()])
 
     data = OutOfFold(scored, percentages(train), train["fold"].to_numpy(int), train["video_id"].to_numpy(str), _encoders(stores))
     epochs_on_scored_fold = snakemake.params.classify["early_stopping"] == "paper"
     settings = dict(snakemake.params.cfg)
     resamples = settings.pop("resamples")
-    tuned = {member: tuned_predictions(folds, train) for member, (folds, _) in stores.items()}
+    tuned = {member: tuned_predictions(folds, train, read) for member, (folds, _) in stores.items()}
     evaluations, fusion = evaluate_all(data, settings, epochs_on_scored_fold, _tuned(tuned, scored))
     intervals, differences = certainty(evaluations, data, resamples["count"], resamples["seed"])
     fused, decisions = fusion.decide(predicted)

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     asked = parser.parse_args(arguments)
     try:
-        expected, predictions = test_clips(Path(asked.sheet)), read_predictions(asked.zip)
+        expected, predictions = expected_files(Path(asked.sheet)), read_predictions(asked.zip)
     except BadInput as error:
         sys.exit(f"{error}")
     problems = problems_of(predictions, expected)
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{asked.zip} is valid: {len(predictions)} clips, {blends} of them blends; {', '.join(f'{name} {n}' for name, n in sorted(emotions.items()))}.")
 
 
-def test_clips(sheet: Path) -> list[str]:
+def expected_files(sheet: Path) -> list[str]:
     """File names of the test clips, from a checked sheet, an official one (whose names get .mov where they have no extension), or a folder of videos.
 
     Raises:

@@ -90,8 +90,10 @@ def test_the_text_table_shows_both_scores():
 
 def test_weights_are_averaged_over_folds():
     table = weight_table(result("a", 0.5, 0.4))
-    assert table["nested"].tolist() == pytest.approx([0.35, 0.65])
-    assert table["new_clips"].tolist() == [0.3, 0.7]
+    weights = {row["protocol"]: list(row.values())[2:] for row in table.to_dict("records")}
+    assert weights["nested"] == pytest.approx([0.35, 0.65])
+    assert weights["new clips"] == [0.3, 0.7]
+    assert table["scored fold"].tolist() == ["used, epochs too", "not used", "none: chosen on all folds"]
 
 
 def test_every_fold_of_every_protocol_has_its_thresholds():

@@ -54,6 +54,13 @@ class Probabilities(NamedTuple):
     logit: NDArray[np.float32]
 
 
+class Predictions(NamedTuple):
+    """What one store of probabilities holds."""
+
+    honest: Probabilities
+    tuned: Probabilities | None  # by the epoch that is best on the scored clips, NaN at all others; None where no epoch was chosen so
+
+
 def manifest_path(store: str | Path) -> Path:
     """`x.zarr`, `x.h5` or a folder `x` -> `x.json`, the manifest beside it."""
     store = Path(store)
@@ -161,22 +168,18 @@ def write_probabilities(
 
 def read_probabilities(path: str | Path) -> Probabilities:
     """Predictions as written; refuses a store that does not match its manifest, like `read_features`."""
-    arrays = _read_predictions(path)
-    return Probabilities(**{name: arrays[name] for name in Probabilities._fields})
+    return read_predictions(path).honest
 
 
-def read_used_scored_fold(path: str | Path) -> Probabilities | None:
-    """The predictions by the epoch that is best on the scored clips, NaN at all other clips; None where the store has none."""
-    arrays = _read_predictions(path)
-    if USED_SCORED_FOLD not in arrays:
-        return None
-    tuned = arrays[USED_SCORED_FOLD]
-    return Probabilities(tuned, arrays["clip"], arrays["split"], np.log(tuned))
-
-
-def _read_predictions(path: str | Path) -> dict[str, Any]:
+def read_predictions(path: str | Path) -> Predictions:
+    """All predictions of a store; errors as `read_probabilities`."""
     more = [USED_SCORED_FOLD] if Path(path, USED_SCORED_FOLD).is_dir() else []
-    return _read_checked(path, (*Probabilities._fields, "emotion", *more))
+    arrays = _read_checked(path, (*Probabilities._fields, "emotion", *more))
+    honest = Probabilities(**{name: arrays[name] for name in Probabilities._fields})
+    if not more:
+        return Predictions(honest, None)
+    tuned = arrays[USED_SCORED_FOLD]
+    return Predictions(honest, honest._replace(probability=tuned, logit=np.log(tuned)))
 
 
 def read_durations(path: str | Path) -> dict[str, float]:

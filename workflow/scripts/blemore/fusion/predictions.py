@@ -1,7 +1,7 @@
 """The predictions of an ensemble's members, aligned with the sheet by clip id, and tables of what follows from them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from blemore.data.labels import EMOTIONS
 from blemore.job import BadInput
-from blemore.stores import Probabilities, read_probabilities, read_used_scored_fold
+from blemore.stores import Predictions, Probabilities, read_predictions
+
+Read = Callable[[str | Path], Predictions]  # cached where several tables are made of the same stores
 
 
-def scored_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame) -> NDArray[np.float64]:
+def scored_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame, read: Read = read_predictions) -> NDArray[np.float64]:
     """Each training clip as the model of its own fold predicts it.
 
     Args:
@@ -29,15 +31,15 @@ def scored_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame) ->
     predictions = np.full((len(sheet), len(EMOTIONS)), np.nan)
     for fold, store in stores.items():
         clips = (sheet["fold"] == fold).to_numpy(bool)
-        predictions[clips] = rows_of(store, "scored", sheet.loc[clips, "filename"].tolist())
+        predictions[clips] = rows_of(store, "scored", sheet.loc[clips, "filename"].tolist(), read)
     return predictions
 
 
-def tuned_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame) -> NDArray[np.float64] | None:
+def tuned_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame, read: Read = read_predictions) -> NDArray[np.float64] | None:
     """As `scored_predictions`, by the epochs that are best on the scored clips, so for nothing honest; None where no epoch was chosen so."""
     predictions = np.full((len(sheet), len(EMOTIONS)), np.nan)
     for fold, store in stores.items():
-        rows = read_used_scored_fold(store)
+        rows = read(store).tuned
         if rows is None:
             return None
         clips = (sheet["fold"] == fold).to_numpy(bool)
@@ -45,18 +47,18 @@ def tuned_predictions(stores: Mapping[int, str | Path], sheet: pd.DataFrame) -> 
     return predictions
 
 
-def mean_predictions(stores: Sequence[str | Path], clips: Sequence[str]) -> NDArray[np.float64]:
+def mean_predictions(stores: Sequence[str | Path], clips: Sequence[str], read: Read = read_predictions) -> NDArray[np.float64]:
     """The mean prediction of the test clips over the stores of one encoder and head; (n, 6), NaN where it has nothing."""
-    return np.mean([rows_of(store, "test", clips) for store in stores], axis=0)
+    return np.mean([rows_of(store, "test", clips, read) for store in stores], axis=0)
 
 
-def rows_of(store: str | Path, split: str, clips: Sequence[str]) -> NDArray[np.float64]:
+def rows_of(store: str | Path, split: str, clips: Sequence[str], read: Read = read_predictions) -> NDArray[np.float64]:
     """The rows of one split, (n, 6) in the order of `clips`.
 
     Raises:
         BadInput: if the split does not hold exactly these clips.
     """
-    return _of_split(read_probabilities(store), store, split, clips)
+    return _of_split(read(store).honest, store, split, clips)
 
 
 def _of_split(rows: Probabilities, store: str | Path, split: str, clips: Sequence[str]) -> NDArray[np.float64]:

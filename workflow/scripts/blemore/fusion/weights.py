@@ -174,11 +174,7 @@ def search_weights(
     members, clips = stacked.available.shape
     if percent.shape != (clips, len(EMOTIONS)) or fold.shape != (clips,) or (actors is not None and len(actors) != clips) or not clips:
         raise ValueError(f"probabilities {(members, clips)}, truth {percent.shape}, folds {fold.shape} and actors must be of the same clips, at least one")
-    if method not in get_args(Method) or min(picks, bags, evaluations) < 1:
-        raise ValueError(
-            f"method must be {', '.join(get_args(Method)[:-1])} or {get_args(Method)[-1]}, not {method!r}, "
-            f"with picks, bags and evaluations of 1 or more, not {picks}, {bags} and {evaluations}"
-        )
+    _check_method(method, picks, bags, evaluations)
     if method in PUBLISHED:
         return _published(method, encoders, members)
     if method == "uniform" or members == 1:
@@ -191,6 +187,14 @@ def search_weights(
     if method == "simplex":
         return search.simplex(objective, step, max_hours)
     return search.coordinate(objective) if method == "coordinate" else search.cma_es(objective, evaluations, seed)
+
+
+def _check_method(method: str, picks: int, bags: int, evaluations: int) -> None:
+    if method not in get_args(Method) or min(picks, bags, evaluations) < 1:
+        raise ValueError(
+            f"method must be {', '.join(get_args(Method)[:-1])} or {get_args(Method)[-1]}, not {method!r}, "
+            f"with picks, bags and evaluations of 1 or more, not {picks}, {bags} and {evaluations}"
+        )
 
 
 def _published(column: str, encoders: Sequence[str] | None, members: int) -> NDArray[np.float64]:

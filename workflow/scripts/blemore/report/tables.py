@@ -13,7 +13,8 @@ def score_table(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     Columns: `name`, `members`; mean and standard deviation over folds of ACC_P, ACC_S and Score as the paper
     reports them, tuned on the scored fold; `nested_*`, the same chosen on the other folds; `test_*`, of the test
-    clips, NaN where they have no labels; `missing`, the clips that some member has nothing for.
+    clips, NaN where they have no labels; `uses_scored_fold`, of the first, and `nested_uses_scored_fold`; `missing`,
+    the clips that some member has nothing for.
     """
     rows = [_score_row(result) for result in results]
     return pd.DataFrame(rows).sort_values(["nested_Score", "name"], ascending=[False, True], ignore_index=True)
@@ -27,7 +28,8 @@ def _score_row(result: Mapping[str, Any]) -> dict[str, Any]:
         row |= {f"nested_{measure}": nested["mean"][measure], f"nested_{measure}_std": nested["std"][measure]}
     test = result["test"] or {}
     row |= {f"test_{measure}": test.get(measure, float("nan")) for measure in MEASURES}
-    return row | {"nested_uses_scored_fold": nested["uses_scored_fold"], "missing": max(result["clips"]["scored"]["missing"].values())}
+    used = {"uses_scored_fold": paper["uses_scored_fold"], "nested_uses_scored_fold": nested["uses_scored_fold"]}
+    return row | used | {"missing": max(result["clips"]["scored"]["missing"].values())}
 
 
 def threshold_table(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -48,11 +50,15 @@ def _used(block: Mapping[str, Any]) -> str:
 
 
 def weight_table(result: Mapping[str, Any]) -> pd.DataFrame:
-    """The weight of every member: the mean over folds under each protocol, and the one used for new clips."""
-    table = pd.DataFrame({"member": result["members"]})
-    for name, block in result["protocols"].items():
-        table[name] = pd.DataFrame([fold["weights"] for fold in block["folds"]]).mean().to_numpy()
-    return table.assign(new_clips=result["chosen"]["weights"])
+    """The weight of every member, a column each: the mean over folds under each protocol, and those used for new clips."""
+    protocols = result["protocols"].items()
+    rows = [{"protocol": name, "scored fold": _used(block)} | _mean_weights(result["members"], block["folds"]) for name, block in protocols]
+    chosen = dict(zip(result["members"], result["chosen"]["weights"], strict=True))
+    return pd.DataFrame([*rows, {"protocol": "new clips", "scored fold": "none: chosen on all folds"} | chosen])
+
+
+def _mean_weights(members: Sequence[str], folds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return dict(zip(members, pd.DataFrame([fold["weights"] for fold in folds]).mean(), strict=True))
 
 
 def decoder_table(result: Mapping[str, Any]) -> pd.DataFrame:
