@@ -135,7 +135,7 @@ def test_the_steps_are_those_of_the_readme():
 
 
 def test_the_new_encoder_keeps_the_contract(checkout):
-    tests = ["tests/unit/features/test_contract.py", "tests/unit/test_check.py::test_every_kind_of_the_schema_has_a_readiness_and_a_cost"]
+    tests = ["tests/unit/features/test_contract.py", "tests/unit/check/test_check.py::test_every_kind_of_the_schema_has_a_readiness_and_a_cost"]
     command = [sys.executable, "-m", "pytest", "-n", "0", "-k", "loudness or every_kind_of_the_schema", *tests]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
