@@ -53,11 +53,7 @@ def best_scores(
             if candidates[candidate, member] > 0:
                 chosen[members] = member
                 members += 1
-        for row in range(CELLS):
-            presence[row] = 0.0
-            for column in range(CELLS):
-                salience[row, column] = 0.0
-        alone = 0.0
+        presence[:], salience[:], alone = 0.0, 0.0, 0.0
         for clip in range(len(base)):
             _mean(known, available, fallback, base, base_total, candidates[candidate], chosen[:members], clip, p)
             if geometric:

@@ -49,17 +49,6 @@ def as_probabilities(values: ArrayLike) -> NDArray[np.float64]:
     return probabilities
 
 
-def top2(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Keeps the two largest of the six, zeroes the rest and does not renormalise; (n, 6) -> (n, 6)."""
-    p = as_probabilities(probabilities)
-    largest = two_largest(p)
-    kept = np.zeros_like(p)
-    rows = np.arange(len(p))
-    kept[rows, largest.first] = largest.p_first
-    kept[rows, largest.second] = largest.p_second
-    return kept
-
-
 def may_blend(largest: TwoLargest) -> NDArray[np.bool_]:
     """Whether some presence threshold makes a blend of the two: both above zero, none of them neutral."""
     return (largest.p_second > 0) & (largest.first != NEUTRAL) & (largest.second != NEUTRAL)
