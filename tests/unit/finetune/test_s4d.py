@@ -348,21 +348,3 @@ def test_layer_decay_of_timm():
     assert found["blocks.2.attn.qkv.weight"] == (0.5, 0.05)
     assert found["blocks.1.attn.q_bias"] == (0.25, 0)
     assert found["blocks.1.moe_layer.experts.0.fc1.weight"] == (0.25, 0.05)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ({"width": 25}, "width is 25; it must be a multiple of heads, 2"),
-        ({"image_size": 20}, "image_size is 20; it must be a multiple of patch, 8"),
-        ({"frames": 5}, "frames is 5; it must be a multiple of tubelet, 2"),
-        ({"top_k": 5}, "top_k is 5; it must be from 1 to experts, 4"),
-        ({"first_moe_block": 3}, "first_moe_block is 3; it must be from 0 to depth - 1, 2"),
-    ],
-)
-def test_sizes_that_do_not_fit(sizes, message):
-    with pytest.raises(BadInput, match=message):
-        S4D(**TINY | sizes)
-
-
-# Checkpoints
