@@ -39,6 +39,7 @@ bench: .venv/installed-dev
 	python benchmarks/finetune.py
 	python benchmarks/features.py
 	python benchmarks/fusion.py
+	python benchmarks/heads.py
 	python benchmarks/media.py
 	python benchmarks/report.py
 	python benchmarks/workflow.py

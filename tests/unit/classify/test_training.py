@@ -30,6 +30,7 @@ MLP = {
     "epochs": 60,
     "patience": 20,
     "monitor": "loss",
+    "precision": "float32",
 }
 LOGISTIC = {"kind": "logistic", "inverse_regularization": 1.0, "max_iterations": 1000}
 
@@ -152,6 +153,15 @@ def test_two_runs_are_identical(recipe):
     data = split(*problem())
     one, other = (train_members(data, data.stop_x, recipe, [1, 2], best_grid_score) for _ in range(2))
     assert np.array_equal(predicted(one), predicted(other))
+
+
+def test_fewer_bits_in_training_learn_as_well_and_leave_float32():
+    examples = split(*problem(300))
+    exact, rough = (train_mlp(examples, MLP | {"precision": precision}, 1, best_grid_score) for precision in ("float32", "bfloat16"))
+    assert {tensor.dtype for tensor in rough.network.parameters()} == {torch.float32}
+    assert rough.stop_loss != exact.stop_loss
+    assert min(rough.stop_loss) == pytest.approx(min(exact.stop_loss), rel=0.2)
+    assert predict_logits(rough.network, examples.stop_x).dtype == np.float32
 
 
 def test_another_seed_is_another_network():

@@ -1,8 +1,10 @@
-"""One thread and one seed: thread count and algorithm choice change bits."""
+"""Where and how torch computes: device, precision, and the one thread and seed without which bits change."""
 
 import os
 
 import torch
+
+BFLOAT16, FLOAT16, FLOAT32 = "bfloat16", "float16", "float32"
 
 
 def deterministic(seed: int = 0) -> None:
@@ -17,3 +19,17 @@ def deterministic(seed: int = 0) -> None:
 def resolve_device(device: str) -> str:
     """`auto` is the GPU where there is one."""
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """`auto` is float32 on a CPU, and on a GPU bfloat16 where it has that, else float16."""
+    if precision != "auto":
+        return precision
+    if device == "cpu":
+        return FLOAT32
+    return BFLOAT16 if torch.cuda.is_bf16_supported() else FLOAT16
+
+
+def autocast(device: str, precision: str) -> torch.autocast:
+    """Where the forward pass computes in fewer bits; switched off for float32."""
+    return torch.autocast(device, dtype=getattr(torch, precision) if precision != FLOAT32 else torch.bfloat16, enabled=precision != FLOAT32)

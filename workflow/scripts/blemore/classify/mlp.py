@@ -13,6 +13,7 @@ from blemore.classify.data import Examples
 from blemore.data.labels import EMOTIONS
 from blemore.finetune.learning import Score, Watch, soft_label_loss
 from blemore.job import BadInput
+from blemore.torch_setup import autocast
 
 
 class Trained(NamedTuple):
@@ -63,10 +64,10 @@ def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: S
     running = [(one, clips) for one, clips in ((watch, stop_x), (scored_watch, scored_x)) if one is not None]
     train_loss = []
     for epoch in range(1, (epochs or recipe["epochs"]) + 1):
-        train_loss.append(_train_epoch(network, optimizer, x, y, recipe["batch_size"]))
+        train_loss.append(_train_epoch(network, optimizer, x, y, recipe["batch_size"], recipe["precision"]))
         for one, clips in running:
             with torch.inference_mode():
-                one.see(network.eval()(clips), network.state_dict(), epoch)
+                one.see(_logits(network.eval(), clips, recipe["precision"]), network.state_dict(), epoch)
         running = [(one, clips) for one, clips in running if not one.is_over(epoch, recipe["patience"])]
         if watch is not None and not running:
             break
@@ -94,11 +95,16 @@ def _optimizer(network: nn.Module, recipe: Mapping[str, Any]) -> torch.optim.Opt
     return kinds[recipe["optimizer"]](network.parameters(), lr=recipe["learning_rate"], weight_decay=recipe["weight_decay"], fused=True)
 
 
-def _train_epoch(network: nn.Sequential, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor, batch_size: int) -> float:
+def _logits(network: nn.Sequential, x: torch.Tensor, precision: str) -> torch.Tensor:
+    with autocast("cpu", precision):
+        return network(x).float()
+
+
+def _train_epoch(network: nn.Sequential, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor, batch_size: int, precision: str) -> float:
     network.train()
     total = 0.0
     for batch in _batches(len(x), batch_size):
-        loss = soft_label_loss(network(x[batch]), y[batch])
+        loss = soft_label_loss(_logits(network, x[batch], precision), y[batch])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

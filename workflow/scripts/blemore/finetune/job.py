@@ -17,7 +17,6 @@ from blemore.data.splits import INNER, SCORED, TEST, TRAIN, labels_digest, split
 from blemore.features.weights import open_folder
 from blemore.finetune.clips import Media, Source, find_sources
 from blemore.finetune.learning import Score, epochs_of, mean_log_probability, save_history
-from blemore.finetune.optimisation import resolve_precision
 from blemore.finetune.progress import Progress
 from blemore.finetune.recipes import resolve
 from blemore.finetune.resume import Resume
@@ -25,7 +24,7 @@ from blemore.finetune.trainee import Trainee
 from blemore.finetune.trainer import Examples, Machine, Trainer, evaluation_loader, predict
 from blemore.job import BadInput
 from blemore.stores import Probabilities, provenance, write_probabilities
-from blemore.torch_setup import deterministic, resolve_device
+from blemore.torch_setup import deterministic, resolve_device, resolve_precision
 
 RETRAINED = "retrained"
 PACKAGES = ("numpy", "opencv-python-headless", "timm", "torch", "transformers")

@@ -1,4 +1,4 @@
-"""Rates, schedule, mixing and precision, as far as timm and torch have them."""
+"""Rates, schedule and mixing, as far as timm and torch have them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,6 @@ from blemore.finetune.trainee import Trainee
 
 BETAS = (0.9, 0.999)
 WARMUP_START = 1e-7  # rate of the first update of a warm-up
-BFLOAT16, FLOAT16, FLOAT32 = "bfloat16", "float16", "float32"
 
 
 def parameter_groups(trainee: Trainee, training: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -57,20 +56,6 @@ def mix(clips: torch.Tensor, labels: torch.Tensor, mixup: float, cutmix: float, 
     blend = Mixup(mixup, cutmix, label_smoothing=0.0, num_classes=labels.shape[1], multi_label=True)
     mixed, target = blend(clips[:even].flatten(1, 2), labels[:even])
     return torch.cat([mixed.unflatten(1, clips.shape[1:3]), clips[even:]]), torch.cat([target, labels[even:]])
-
-
-def resolve_precision(precision: str, device: str) -> str:
-    """`auto` is float32 on a CPU, and on a GPU bfloat16 where it has that, else float16."""
-    if precision != "auto":
-        return precision
-    if device == "cpu":
-        return FLOAT32
-    return BFLOAT16 if torch.cuda.is_bf16_supported() else FLOAT16
-
-
-def autocast(device: str, precision: str) -> torch.autocast:
-    """Where the forward pass computes in fewer bits; switched off for float32."""
-    return torch.autocast(device, dtype=getattr(torch, precision) if precision != FLOAT32 else torch.bfloat16, enabled=precision != FLOAT32)
 
 
 def trained_state(network: nn.Module) -> dict[str, torch.Tensor]:
