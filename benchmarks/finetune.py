@@ -1,13 +1,17 @@
-"""Fine-tuning at real size, with random weights: python benchmarks/finetune.py [--device cpu|cuda] [--threads N] [--batch N] [--steps N]"""
+"""Fine-tuning at real size, with random weights: python benchmarks/finetune.py [--device cpu|cuda] [--threads N] [--batch N] [--steps N] [--encoders NAME …]"""
 
 import argparse
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
+import numpy as np
+import skimage.data
 import torch
 import yaml
 from torch import nn
@@ -27,11 +31,16 @@ sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 
 from plain_s4d import plain_s4d  # noqa: E402
 
+from blemore.finetune.clips import Source, Spread, Windows  # noqa: E402
 from blemore.finetune.hours import PACES, Pace, hours_of_model  # noqa: E402
+from blemore.finetune.pictures import IMAGENET_MEAN, IMAGENET_STD, SHIFTED, Pictures  # noqa: E402
 from blemore.finetune.recipes import resolve  # noqa: E402
 from blemore.finetune.s4d import S4D, freeze  # noqa: E402
+from blemore.media.frames import encode_jpeg  # noqa: E402
+from blemore.media.shard import finish_store, new_store, write_clip  # noqa: E402
 
-ENCODERS = yaml.safe_load((ROOT / "config.yaml").read_text())["features"]
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+ENCODERS, MEDIA, RUNTIME = (CONFIG[block] for block in ("features", "media", "runtime"))
 
 CLASSES, AUDIO_HZ = 6, 16000
 TRAINED_S, EVALUATED_S = 3.0, 5.5  # of sound
@@ -39,12 +48,27 @@ TARGETS = {"cpu": 2, "cuda": 4}
 # BLEMORE, five folds: one of five parts of the training clips is scored, one stops the training; in the end all clips are predicted.
 FOLDS, TRAIN_CLIPS, STOP_CLIPS, ALL_CLIPS = 5, 1474, 491, 3050
 FACES, VIEWS_OF_FACES = (3, 16, 160, 160), (4, 3, 16, 160, 160)
+SIDE = 224  # of VideoMAE's and TimeSformer's pictures
+STORED_IN = {"s4d": "faces", "videomae": "body", "timesformer": "body"}
+STORED_FRAMES = {"faces": 165, "body": 55}  # of 5.5 s
+READINGS = 30
 CORES = 16
 GPU_TFLOPS = 50  # assumed where no GPU is there to measure: what an A100 or H100 easily sustains in bfloat16
 # Torch counts attention on GPUs only.
 CPU_ATTENTION = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda *shapes, **more: sdpa_flop(*shapes[:3]),
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda *shapes, **more: sdpa_backward_flop(*shapes[:4]),
+}
+
+# The encoders of transformers: model, shape of a clip in training, and of all its views.
+OTHERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, ...]]] = {
+    "videomae": (lambda: VideoMAEForVideoClassification(VideoMAEConfig(num_labels=CLASSES)), (16, 3, 224, 224), (1, 16, 3, 224, 224)),
+    "timesformer": (lambda: TimesformerForVideoClassification(TimesformerConfig(num_labels=CLASSES)), (8, 3, 224, 224), (1, 8, 3, 224, 224)),
+    "wav2vec2_finetuned": (
+        lambda: Wav2Vec2ForSequenceClassification(Wav2Vec2Config(num_labels=CLASSES, layerdrop=0.0)),
+        (int(TRAINED_S * AUDIO_HZ),),
+        (1, int(EVALUATED_S * AUDIO_HZ)),
+    ),
 }
 
 Step = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor | float]]
@@ -94,23 +118,15 @@ def ours(device: str, frozen_blocks: int = 6, train_dense: bool = False) -> Case
     return Case(name, _trained(model), train, lambda clips: model.eval()(clips), FACES, VIEWS_OF_FACES)
 
 
-def hugging_face(name: str, model: nn.Module, trained: tuple[int, ...], evaluated: tuple[int, ...]) -> Case:
-    """A model of transformers, everything trained."""
+def hugging_face(name: str, device: str) -> Case:
+    """One of OTHERS, everything trained."""
+    build, trained, evaluated = OTHERS[name]
+    model = build().to(device)
     return Case(name, _trained(model), lambda clips: (model.train()(clips).logits, 0.0), lambda clips: model.eval()(clips).logits, trained, evaluated)
 
 
 def _trained(model: nn.Module) -> list[torch.Tensor]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
-
-
-def others(device: str) -> Iterator[Case]:
-    """The other three encoders, one after another so that each has the memory to itself."""
-    videomae = VideoMAEForVideoClassification(VideoMAEConfig(num_labels=CLASSES)).to(device)
-    yield hugging_face("videomae", videomae, (16, 3, 224, 224), (1, 16, 3, 224, 224))
-    timesformer = TimesformerForVideoClassification(TimesformerConfig(num_labels=CLASSES)).to(device)
-    yield hugging_face("timesformer", timesformer, (8, 3, 224, 224), (1, 8, 3, 224, 224))
-    wav2vec2 = Wav2Vec2ForSequenceClassification(Wav2Vec2Config(num_labels=CLASSES, layerdrop=0.0)).to(device)
-    yield hugging_face("wav2vec2_finetuned", wav2vec2, (int(TRAINED_S * AUDIO_HZ),), (1, int(EVALUATED_S * AUDIO_HZ)))
 
 
 def measure(case: Case, device: str, batch: int, steps: int, half: bool = False) -> Speed:
@@ -204,6 +220,32 @@ def fold_of(speed: Speed) -> Fold:
     return Fold(*(hours_of_model(pace, epochs_of(speed.name), 1, TRAIN_CLIPS, STOP_CLIPS, ALL_CLIPS) for pace in paces))
 
 
+def clips_read(encoder: str) -> float:
+    """Training views per second that one process decodes and prepares, from a store as the media stage writes it; no sound."""
+    medium = STORED_IN[encoder]
+    settings, stored = resolve(ENCODERS[encoder]), MEDIA[medium]
+    size = settings["sizes"]["image_size"] if encoder == "s4d" else SIDE
+    pictures = Pictures(size, IMAGENET_MEAN, IMAGENET_STD, 1, SHIFTED, **settings["augment"])
+    media = Windows(pictures, settings["n_frames"], settings["stride"], 1) if encoder == "s4d" else Spread(pictures, settings["n_frames"], 1)
+    side = stored["size"] if encoder == "s4d" else stored["short_side"]
+    picture = cv2.resize(skimage.data.astronaut(), (side, side), interpolation=cv2.INTER_AREA)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "all.h5"
+        with new_store(path) as store:
+            write_clip(store, "clip", jpeg=[encode_jpeg(np.roll(picture, shift, axis=1), stored["quality"]) for shift in range(STORED_FRAMES[medium])])
+            finish_store(store, {"clip": 0}, {})
+        source, rng = Source("clip", str(path), 0, 0.0), np.random.default_rng(1)
+        return 1 / seconds(lambda: media.training(source, rng), "cpu", READINGS)
+
+
+def report_reading(speeds: Sequence[Speed]) -> None:
+    """Whether the processes that read keep a GPU busy."""
+    readers = RUNTIME["loader_workers"]
+    for speed in speeds:
+        read, taken = clips_read(speed.name), GPU_TFLOPS / speed.train_tflop
+        print(f"{speed.name}: one process reads {read:.0f} clips/s, {readers} of them {readers * read:.0f}; a GPU at {GPU_TFLOPS} TFLOP/s trains {taken:.0f}")
+
+
 def epochs_of(encoder: str) -> int:
     """Those of its recipe in config.yaml."""
     return resolve(ENCODERS[encoder])["training"]["epochs"]
@@ -232,20 +274,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of the CPU; a job of the workflow has one")
     parser.add_argument("--batch", type=int, help="16 on a GPU, 2 on a CPU")
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--encoders", nargs="+", choices=PACES, default=list(PACES))
     chosen = parser.parse_args()
     device, batch = chosen.device, chosen.batch or (16 if chosen.device == "cuda" else 2)
     torch.set_num_threads(chosen.threads)
     where = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.backends.cpu.get_cpu_capability()}"
     print(f"{where}, {chosen.threads} threads, batches of {batch}, median of {chosen.steps}, torch {torch.__version__}")
-    speeds = [compare(device, batch, chosen.steps)]
-    for case in others(device):
-        speeds.append(measure(case, device, batch, chosen.steps, half=device == "cuda"))
+    speeds = [compare(device, batch, chosen.steps)] if "s4d" in chosen.encoders else []
+    for name in OTHERS:  # one after another, so that each has the memory to itself
+        if name in chosen.encoders:
+            speeds.append(measure(hugging_face(name, device), device, batch, chosen.steps, half=device == "cuda"))
     print(f"\n| encoder | epochs | s per trained clip | s per evaluated clip | hours on one GPU | hours on {CORES} cores |\n|" + " --- |" * 6)
     for speed in speeds:
         print(
             f"| {speed.name} | {epochs_of(speed.name)} | {speed.train_s:.2f} | {speed.evaluate_s:.2f} | {columns([fold_of(speed)], device, chosen.threads)} |"
         )
     print(f"| all | | | | {columns([fold_of(speed) for speed in speeds], device, chosen.threads)} |")
+    report_reading([speed for speed in speeds if speed.name in STORED_IN])
     print(f"`check` and the run times of jobs go by the seconds of one core in blemore/finetune/hours.py: {PACES}")
     print(
         f"{FOLDS} folds of {TRAIN_CLIPS} training clips, {STOP_CLIPS} looked at after each epoch, {ALL_CLIPS} predicted in the end; reading clips is not in it"

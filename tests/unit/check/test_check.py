@@ -130,7 +130,7 @@ def test_what_is_wrong_with_the_sheet_is_said_with_all_else(config):
 
 
 def test_fine_tuning_on_a_cpu_is_warned_of_with_its_hours(config):
-    """Of 3 folds one teaches and one stops: 7 clips, 4 views: 3 x 7 x (100 x (3 + 7.7) / 3 + 7.7) s."""
+    """Of 3 folds one teaches and one stops: 7 clips, 4 views: 3 x 7 x (100 x (2.9 + 7.3) / 3 + 7.3) s."""
     config["encoders"] = ["s4d"]
-    assert hours_of_one_core(config["features"]["s4d"], 7, 3) == pytest.approx(3 * 7 * (100 * (3 + 7.7) / 3 + 7.7) / 3600)
+    assert hours_of_one_core(config["features"]["s4d"], 7, 3) == pytest.approx(3 * 7 * (100 * (2.9 + 7.3) / 3 + 7.3) / 3600)
     assert "\nfine-tuning s4d 2 hours of one core: use a GPU, or leave them out as presets/no_gpu.yaml does\nexpected " in report(config)
