@@ -22,7 +22,7 @@ demo: .venv/installed
 	mkdir -p demo/run
 	python demo/gemini_server.py snakemake --cores 2 --directory demo/run --configfile demo/config.yaml -- all media
 	@cat demo/run/results/report/scores.txt
-	@python demo/check_score.py demo/run/results/fusion/all/scores.json
+	@python demo/check_score.py demo/run/results/fusion
 	@echo "report: demo/run/results/report/index.html"
 
 test: .venv/installed-dev lint

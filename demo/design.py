@@ -1,4 +1,4 @@
-"""What the demo data set holds: its clips, and the six physical parameters through which alone a label acts on them."""
+"""What the demo data set holds: its clips, and the nine physical parameters through which alone a label acts on them."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -8,22 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 FPS = 25
-PARAMETERS = ("mouth_curve", "mouth_open", "brow_height", "pitch", "loudness", "burst_rate")
+SEEN = ("mouth_curve", "mouth_open", "brow_height", "shoulder_height", "hand_height", "hands_apart")
+HEARD = ("pitch", "loudness", "burst_rate")
+PARAMETERS = SEEN + HEARD
 # The only place where an emotion becomes something that can be seen or heard; neutral is the actor at rest.
 EFFECTS = {
-    "ang": (-0.6, 0.6, -1.0, -0.3, 1.0, 0.8),
-    "disg": (-1.0, -0.6, -0.3, -1.0, 0.2, -0.6),
-    "fea": (-0.3, 0.9, 1.0, 1.0, -0.4, 1.0),
-    "hap": (1.0, 0.4, 0.2, 0.8, 0.8, -0.3),
-    "sad": (-0.4, -1.0, 0.7, 0.1, -1.0, -1.0),
-    "neu": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    "ang": (-0.6, 0.6, -1.0, 0.5, -0.3, 1.0, -0.3, 1.0, 0.8),
+    "disg": (-1.0, -0.6, -0.3, -0.6, 0.8, -0.8, -1.0, 0.2, -0.6),
+    "fea": (-0.3, 0.9, 1.0, 1.0, 0.5, -0.8, 1.0, -0.4, 1.0),
+    "hap": (1.0, 0.4, 0.2, -0.4, 1.0, 0.9, 0.8, 0.8, -0.3),
+    "sad": (-0.4, -1.0, 0.7, -1.0, -1.0, -0.4, 0.1, -1.0, -1.0),
+    "neu": (0.0,) * len(PARAMETERS),
 }
 EMOTIONS = tuple(EFFECTS)
 PAIRS = tuple(combinations(EMOTIONS[:-1], 2))
 # Shares of single emotions and of 50/50 blends in the training set (arXiv:2603.23650, section on the data); the rest is 70/30.
 SINGLE_SHARE, EVEN_SHARE = 0.46, 0.18
 GAIN_STD, OFFSET_STD, NOISE_STD = 0.12, 0.08, 0.08
-LARGEST_PARAMETER = 2.0
+LARGEST_PARAMETER = 1.75
 # First words of the seeds, so that streams of actors, clips and permutations never meet.
 ACTOR, CLIP, ORDER, SHUFFLE = range(4)
 
@@ -69,7 +71,7 @@ class Clip(NamedTuple):
 
 
 def effect(label: Label) -> NDArray[np.float64]:
-    """(6,) values of PARAMETERS: the mixture of both emotions, weighted by salience."""
+    """(9,) values of PARAMETERS: the mixture of both emotions, weighted by salience."""
     first, second = np.array(EFFECTS[label.emotion_1]), np.array(EFFECTS[label.emotion_2 or "neu"])
     share = label.salience_1 / 100
     return share * first + (1 - share) * second
@@ -148,7 +150,7 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 
 def perform(clip: Clip, seed: int, n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(n_frames, 6) course of PARAMETERS: the actor's rest, then onset, apex and offset of what is shown.
+    """(n_frames, 9) course of PARAMETERS: the actor's rest, then onset, apex and offset of what is shown.
 
     The actor's gain multiplies the label's effect, noise of the clip is added to it, and the actor's offset is there all the time.
     """

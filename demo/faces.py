@@ -1,4 +1,4 @@
-"""Frames of a talking head: scikit-image's astronaut (NASA, public domain), bent into other people and their expressions."""
+"""Frames of a person who talks and gestures: scikit-image's astronaut (NASA, public domain), bent into other people and their expressions."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -7,15 +7,18 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import skimage.data
-from design import FPS, PARAMETERS
+from design import FPS, SEEN
 from numpy.typing import NDArray
 
 # Places in the photograph, in its pixels.
 FACE, MOUTH, BROWS = (225, 122), (223.5, 141), ((202, 91), (250, 92))
+CHIN_Y, CHEEK, SLEEVE = 185, (206, 128), (100, 260)
 SHOWN_HEIGHT = 200  # of the photograph's pixels, in a frame
 # Shift at parameter 1, in the photograph's pixels.
-CURVE_SHIFT, OPEN_SHIFT, BROW_SHIFT = 5.0, 4.0, 5.0
-FACE_PARAMETERS = [PARAMETERS.index(name) for name in ("mouth_curve", "mouth_open", "brow_height")]
+CURVE_SHIFT, OPEN_SHIFT, BROW_SHIFT, SHOULDER_SHIFT = 7.0, 6.0, 6.0, 7.0
+# In heights of the frame: how far right of and below the middle a hand rests, its change at parameter 1, and half its size.
+HAND_RESTS, HAND_APART, HAND_UP, HAND_SIZE = (0.34, 0.28), 0.08, 0.22, (0.06, 0.085)
+SUBPIXEL_BITS = 4
 EMBEDDING_SIZE = 1024
 EMBEDDED_SIDE = 24
 
@@ -25,7 +28,8 @@ class Face(NamedTuple):
 
     picture: NDArray[np.uint8]  # (512, 512, 3) RGB, tinted and lit
     place: NDArray[np.float32]  # (h, w, 2): where in the picture a pixel of the frame is taken from, at rest
-    shifts: NDArray[np.float32]  # (3, h, w): how far further down it is taken from when a parameter is 1
+    shifts: NDArray[np.float32]  # (4, h, w): how far further down it is taken from when a parameter is 1
+    colours: NDArray[np.int64]  # (2, 3) RGB of skin and sleeve
 
 
 def draw_face(rng: np.random.Generator, width: int, height: int) -> Face:
@@ -35,24 +39,31 @@ def draw_face(rng: np.random.Generator, width: int, height: int) -> Face:
     frame = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1) - [width / 2, height / 2]
     bend = cv2.resize(rng.normal(0, 2.5, (4, 4, 2)), (width, height), interpolation=cv2.INTER_CUBIC)
     place = np.array(FACE) + frame / zoom * [mirror, 1] + bend
-    return Face(_light(skimage.data.astronaut(), rng), place.astype(np.float32), _shifts(place).astype(np.float32))
+    picture = _light(skimage.data.astronaut(), rng)
+    return Face(picture, place.astype(np.float32), _shifts(place).astype(np.float32), np.array([_colour(picture, CHEEK), _colour(picture, SLEEVE)]))
+
+
+def _colour(picture: NDArray[np.uint8], place: tuple[int, int]) -> NDArray[np.int64]:
+    column, row = place
+    return picture[row - 2 : row + 3, column - 2 : column + 3].mean((0, 1)).round().astype(int)
 
 
 def _light(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    tint, gamma = rng.normal(1, 0.08, 3), rng.uniform(0.8, 1.25)
-    slope = rng.uniform(-0.3, 0.3) * np.linspace(-1, 1, picture.shape[1])
+    tint, gamma = rng.normal(1, 0.05, 3), rng.uniform(0.85, 1.15)
+    slope = rng.uniform(-0.2, 0.2) * np.linspace(-1, 1, picture.shape[1])
     lit = (picture / 255.0) ** gamma * tint * (1 + slope)[:, np.newaxis]
     return np.clip(255 * lit, 0, 255).astype(np.uint8)
 
 
 def _shifts(place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, h, w): corners of the mouth up and its middle down; lips apart; brows up. Each fades out smoothly."""
+    """(4, h, w): corners of the mouth up and its middle down; lips apart; brows up; shoulders up. Each fades out smoothly."""
     to_mouth = place - MOUTH
     near_mouth = _bump(to_mouth, 22, 11)
     curve = CURVE_SHIFT * ((to_mouth[..., 0] / 18) ** 2 - 0.5) * near_mouth
     lips_apart = -OPEN_SHIFT * to_mouth[..., 1] / 9 * near_mouth
     brows_up = BROW_SHIFT * sum(_bump(place - brow, 15, 8) for brow in BROWS)
-    return np.stack([curve, lips_apart, brows_up])
+    shoulders_up = SHOULDER_SHIFT / (1 + np.exp((CHIN_Y - place[..., 1]) / 4))
+    return np.stack([curve, lips_apart, brows_up, shoulders_up])
 
 
 def _bump(offset: NDArray[np.float64], width: float, height: float) -> NDArray[np.float64]:
@@ -60,17 +71,31 @@ def _bump(offset: NDArray[np.float64], width: float, height: float) -> NDArray[n
 
 
 def render(face: Face, course: NDArray[np.float64], rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
-    """Frames (h, w, 3) RGB at FPS of a face that goes through a course (t, 6) of parameters, while its head sways."""
+    """Frames (h, w, 3) RGB at FPS of a person who goes through a course (t, 9) of parameters, swaying."""
     height, width = face.place.shape[:2]
     brightness = rng.uniform(0.95, 1.05)
-    for values, sway in zip(course[:, FACE_PARAMETERS], _sway(len(course), rng)):
-        down = np.tensordot(values.astype(np.float32), face.shifts, 1)
+    for values, sway in zip(course[:, : len(SEEN)], _sway(len(course), rng)):
+        down = np.tensordot(values[: len(face.shifts)].astype(np.float32), face.shifts, 1)
         still = cv2.remap(face.picture, face.place[..., 0], face.place[..., 1] + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        _raise_hands(still, *values[len(face.shifts) :], face.colours.tolist())
         right, below, roll_deg = sway * [height, height, 180 / np.pi]
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), roll_deg, 1.0)
         turn[:, 2] += [right, below]
         moved = cv2.warpAffine(still, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         yield cv2.convertScaleAbs(moved, alpha=brightness).astype(np.uint8, copy=False)
+
+
+def _raise_hands(frame: NDArray[np.uint8], up: float, apart: float, colours: list[list[int]]) -> None:
+    """Paints both arms from the lower corners, and their hands."""
+    height, width = frame.shape[:2]
+    (right, below), skin, sleeve = HAND_RESTS, *colours
+    for side in (-1, 1):
+        hand = np.array([width / 2, height / 2]) + height * np.array([side * (right + HAND_APART * apart), below - HAND_UP * up])
+        elbow = np.array([width / 2 + side * height * 0.4, 1.1 * height])
+        ends = [tuple(np.round(point * 2**SUBPIXEL_BITS).astype(int).tolist()) for point in (elbow, hand)]
+        cv2.line(frame, *ends, sleeve, round(1.6 * HAND_SIZE[0] * height), cv2.LINE_AA, SUBPIXEL_BITS)
+        axes = tuple(round(size * height * 2**SUBPIXEL_BITS) for size in HAND_SIZE)
+        cv2.ellipse(frame, ends[1], axes, 0, 0, 360, skin, cv2.FILLED, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _sway(n_frames: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from design import FPS, PARAMETERS
+from design import FPS, HEARD, PARAMETERS
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
@@ -31,10 +31,10 @@ def draw_voice(rng: np.random.Generator, gender: str) -> Voice:
 
 
 def speak(voice: Voice, course: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float32]:
-    """(n,) mono in [-1, 1] at SAMPLE_RATE_HZ, exactly as long as the course (t, 6) of parameters at FPS."""
+    """(n,) mono in [-1, 1] at SAMPLE_RATE_HZ, exactly as long as the course (t, 9) of parameters at FPS."""
     n_samples = len(course) * SAMPLE_RATE_HZ // FPS
     time_s = np.arange(n_samples) / SAMPLE_RATE_HZ
-    pitch, loudness, burst_rate = (np.interp(time_s, np.arange(len(course)) / FPS, course[:, PARAMETERS.index(name)]) for name in PARAMETERS[3:])
+    pitch, loudness, burst_rate = (np.interp(time_s, np.arange(len(course)) / FPS, course[:, PARAMETERS.index(name)]) for name in HEARD)
     tone = _through_formants(_source(voice, pitch, rng), voice)
     level_db = LEVEL_DB + LOUDNESS_DB * loudness
     wave = tone / tone.std() * _bursts(burst_rate, rng) * 10 ** (level_db / 20)

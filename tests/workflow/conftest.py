@@ -47,7 +47,7 @@ def demo(tmp_path) -> Run:
 
 
 def check_demo_score(run: Run) -> None:
-    subprocess.run([sys.executable, str(REPOSITORY / "demo" / "check_score.py"), str(run.folder / "results/fusion/all/scores.json")], check=True)
+    subprocess.run([sys.executable, str(REPOSITORY / "demo" / "check_score.py"), str(run.folder / "results/fusion")], check=True)
 
 
 @pytest.fixture

@@ -65,9 +65,9 @@ def test_numbers_of_test_clips_tell_neither_actor_nor_label():
         assert abs(np.corrcoef(place, hidden)[0, 1]) < 0.3
 
 
-def test_a_label_acts_through_six_parameters_and_neutral_through_none():
-    assert len(PARAMETERS) == 6
-    assert {len(values) for values in EFFECTS.values()} == {6}
+def test_a_label_acts_through_nine_parameters_and_neutral_through_none():
+    assert len(PARAMETERS) == 9
+    assert {len(values) for values in EFFECTS.values()} == {9}
     assert not any(EFFECTS["neu"])
     assert len({EFFECTS[emotion] for emotion in EMOTIONS}) == 6
 

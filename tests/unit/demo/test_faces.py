@@ -1,12 +1,17 @@
 import cv2
 import numpy as np
 import pytest
-from design import ACTOR, LARGEST_PARAMETER, PARAMETERS, generator
-from faces import BROWS, MOUTH, draw_face, embed, render
+from design import ACTOR, HEARD, LARGEST_PARAMETER, PARAMETERS, SEEN, generator
+from faces import BROWS, CHIN_Y, HAND_APART, HAND_UP, MOUTH, draw_face, embed, render
 
 SIZES = [(256, 256), (192, 160)]
-EXTREMES = [sign * LARGEST_PARAMETER * np.eye(6)[i] for i in range(3) for sign in (-1, 1)]
-EXTREMES += [LARGEST_PARAMETER * np.array([*signs, 0, 0, 0]) for signs in ((1, 1, 1), (-1, 1, -1), (1, -1, -1), (-1, -1, 1))]
+REST = np.zeros(len(PARAMETERS))
+ALONE = np.eye(len(PARAMETERS))
+EXTREMES = [sign * LARGEST_PARAMETER * ALONE[i] for i in range(len(SEEN)) for sign in (-1, 1)]
+EXTREMES += [
+    LARGEST_PARAMETER * np.array([*face, *body, 0, 0, 0])
+    for face, body in zip(((1, 1, 1), (-1, 1, -1), (1, -1, -1), (-1, -1, 1)), ((1, 1, -1), (-1, 1, -1), (1, -1, -1), (-1, -1, 1)))
+]
 
 
 def still(actor, values, size=SIZES[0]):
@@ -42,17 +47,32 @@ def test_a_parameter_moves_its_part_of_the_face_and_nothing_far_from_it(name, pl
     distance = np.min([np.hypot(*np.moveaxis(face.place - place, -1, 0)) for place in places], axis=0)
     assert np.abs(face.shifts[number][distance < 20]).max() > 2
     assert np.abs(face.shifts[number][distance > 90]).max() < 0.1
-    assert not np.array_equal(still(2, np.zeros(6)), still(2, np.eye(6)[PARAMETERS.index(name)]))
+    assert not np.array_equal(still(2, REST), still(2, ALONE[PARAMETERS.index(name)]))
 
 
-@pytest.mark.parametrize("name", ["pitch", "loudness", "burst_rate"])
+def test_shoulders_move_below_the_chin_and_leave_the_face_alone():
+    face = draw_face(generator(1, ACTOR, 2, 1), 256, 256)
+    assert face.shifts[3][face.place[..., 1] > CHIN_Y + 20].min() > 5
+    assert face.shifts[3][face.place[..., 1] < MOUTH[1]].max() < 0.1
+
+
+@pytest.mark.parametrize(("name", "right", "below"), [("hand_height", 0, -HAND_UP), ("hands_apart", HAND_APART, 0)])
+def test_hands_go_where_their_parameters_say_and_alike_on_both_sides(name, right, below):
+    frames = np.stack([still(2, REST), still(2, ALONE[PARAMETERS.index(name)])]).astype(int)
+    skin = np.abs(frames - draw_face(generator(1, ACTOR, 2, 1), 256, 256).colours[0]).sum(3) < 30
+    for side, half in ((-1, slice(0, 60)), (1, slice(196, 256))):
+        before, after = (np.argwhere(seen[100:, half]).mean(0) for seen in skin)
+        assert after - before == pytest.approx([256 * below, side * 256 * right], abs=2)
+
+
+@pytest.mark.parametrize("name", HEARD)
 def test_what_is_heard_is_not_seen(name):
-    assert np.array_equal(still(3, np.zeros(6)), still(3, np.eye(6)[PARAMETERS.index(name)]))
+    assert np.array_equal(still(3, REST), still(3, ALONE[PARAMETERS.index(name)]))
 
 
 def test_actors_differ_and_one_actor_is_always_the_same():
-    assert np.array_equal(still(0, np.zeros(6)), still(0, np.zeros(6)))
-    assert np.abs(still(0, np.zeros(6)).astype(int) - still(1, np.zeros(6))).mean() > 10
+    assert np.array_equal(still(0, REST), still(0, REST))
+    assert np.abs(still(0, REST).astype(int) - still(1, REST)).mean() > 10
 
 
 def test_the_provided_feature_is_linear_in_what_the_pixels_changed():

@@ -109,7 +109,7 @@ def test_without_its_effect_a_label_changes_no_byte(tmp_path, monkeypatch):
     sad, other = Label("sad"), Label("ang", "hap", 30)
     assert written(clip._replace(shown=sad), MINI, tmp_path / "a") != written(clip._replace(shown=other), MINI, tmp_path / "b")
     assert written(clip._replace(label=sad), MINI, tmp_path / "c") == written(clip._replace(label=other), MINI, tmp_path / "d")
-    monkeypatch.setattr(design, "EFFECTS", dict.fromkeys(design.EFFECTS, (0.0,) * 6))
+    monkeypatch.setattr(design, "EFFECTS", dict.fromkeys(design.EFFECTS, (0.0,) * len(design.PARAMETERS)))
     assert written(clip._replace(shown=sad), MINI, tmp_path / "e") == written(clip._replace(shown=other), MINI, tmp_path / "f")
 
 
