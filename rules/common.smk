@@ -17,7 +17,7 @@ from blemore.data.catalogue import missing_videos_paragraph
 from blemore.features import api_requests, readiness, weights
 from blemore.features.check import MEDIA_OF_KIND
 from blemore.features.ranges import layer_ranges, range_name
-from blemore.finetune.hours import hours_of_fold
+from blemore.finetune.hours import hours_of_fold, peak_mb
 from blemore.fusion.submission_list import PROTOCOLS
 from blemore.job import BadInput, disk_problem, keep_private
 from blemore.prediction import new_clips, system
@@ -151,6 +151,12 @@ def for_clips(base, per_clip=0):
         return math.ceil((base + per_clip * clips) * attempt)
 
     return amount
+
+
+def memory_of_training(wildcards, attempt):
+    """Half as many megabytes again as the peak, and Slurm's two Snakemake processes."""
+    peak = peak_mb(config["features"][wildcards.encoder])
+    return math.ceil((400 + 1.5 * peak) * attempt)
 
 
 def minutes_of_training(wildcards, attempt):

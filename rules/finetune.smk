@@ -25,7 +25,7 @@ rule finetune_s4d:
     threads: READERS
     resources:
         gpu=GPU,
-        mem_mb=for_clips(9000),
+        mem_mb=memory_of_training,
         runtime=minutes_of_training,
     params:
         cfg=settings("classify", "early_stopping"),
@@ -59,7 +59,7 @@ rule finetune_videomae:
     threads: READERS
     resources:
         gpu=GPU,
-        mem_mb=for_clips(9000),
+        mem_mb=memory_of_training,
         runtime=minutes_of_training,
     params:
         cfg=settings("classify", "early_stopping"),
@@ -93,7 +93,7 @@ rule finetune_timesformer:
     threads: READERS
     resources:
         gpu=GPU,
-        mem_mb=for_clips(9000),
+        mem_mb=memory_of_training,
         runtime=minutes_of_training,
     params:
         cfg=settings("classify", "early_stopping"),
@@ -127,7 +127,7 @@ rule finetune_wav2vec2:
     threads: READERS
     resources:
         gpu=GPU,
-        mem_mb=for_clips(9000),
+        mem_mb=memory_of_training,
         runtime=minutes_of_training,
     params:
         cfg=settings("classify", "early_stopping"),

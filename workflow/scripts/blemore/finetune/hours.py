@@ -1,4 +1,4 @@
-"""How long fine-tuning will take. Standard library only."""
+"""What fine-tuning will take, in hours and memory. Standard library only."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,6 +15,28 @@ class Pace(NamedTuple):
 
 # Of one core, as benchmarks/finetune.py measured it with random weights; batches of 2 clips.
 PACES = {"s4d": Pace(2.9, 7.3 / 4), "videomae": Pace(12.7, 4.0), "timesformer": Pace(13.1, 4.4), "wav2vec2_finetuned": Pace(1.7, 0.9)}
+
+
+class Memory(NamedTuple):
+    """Megabytes of a job at its peak, at real size on a CPU."""
+
+    model: float
+    clip: float  # for each of a batch
+
+
+# Peaks of the rules' scripts (VmHWM) with random weights: one step and a prediction, at two sizes of the batch.
+PEAKS = {
+    "s4d": Memory(1580, 233),
+    "videomae": Memory(1560, 884),
+    "timesformer": Memory(2140, 1412),
+    "wav2vec2_finetuned": Memory(2170, 195),
+}
+
+
+def peak_mb(encoder: Mapping[str, Any]) -> float:
+    """Memory of one job of an encoder."""
+    model, clip = PEAKS[encoder["kind"]]
+    return model + clip * resolve(encoder)["training"]["batch_size"]
 
 
 def hours_of_model(pace: Pace, epochs: int, views: int, taught: float, stopping: float, predicted: float) -> float:
