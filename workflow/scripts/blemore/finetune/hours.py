@@ -14,7 +14,7 @@ class Pace(NamedTuple):
 
 
 # Of one core, as benchmarks/finetune.py measured it with random weights; batches of 2 clips.
-PACES = {"s4d": Pace(2.9, 7.3 / 4), "videomae": Pace(12.7, 4.0), "timesformer": Pace(13.1, 4.4), "wav2vec2_finetuned": Pace(1.7, 0.9)}
+PACES = {"s4d": Pace(2.9, 7.3 / 4), "videomae": Pace(12.5, 3.8), "timesformer": Pace(12.6, 4.2), "wav2vec2_finetuned": Pace(1.6, 0.9)}
 
 
 class Memory(NamedTuple):
