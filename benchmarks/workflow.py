@@ -1,7 +1,11 @@
-"""What Snakemake needs to find out what to do, at the size of BLEMORE and far beyond, with empty files as videos: python benchmarks/workflow.py"""
+"""What Snakemake needs to find out what to do, at the size of BLEMORE and far beyond, with empty files as videos: python benchmarks/workflow.py
+
+With `part` it measures a twentieth of a million clips instead, as docs/scale.md cuts them up; that needs 1.2 million free inodes where temporary files are.
+"""
 
 import csv
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +25,7 @@ WAV2VEC2, PROSODY, PROVIDED = 4, 2, 6  # encoders of each kind; with those that 
 FINE_TUNED = ("s4d", "videomae", "timesformer", "wav2vec2_finetuned")
 
 
-def write_data(root: Path, train_clips: int, actors: int, test_clips: int) -> None:
+def write_data(root: Path, train_clips: int, actors: int, test_clips: int, provided: int = PROVIDED) -> None:
     """Sheets and empty files: train clips of named actors, test clips without an actor, a `.npy` for each clip and provided encoder."""
     (root / "weights").mkdir(parents=True)
     for name in ("config.json", "preprocessor_config.json", "model.safetensors", "s4d.pt"):
@@ -32,7 +36,7 @@ def write_data(root: Path, train_clips: int, actors: int, test_clips: int) -> No
         with open(root / f"{split}.csv", "w", newline="") as sheet:
             csv.writer(sheet).writerows([COLUMNS, *rows])
         _write_empty(root / f"{split}_videos", rows, ".mov")
-        for encoder in range(PROVIDED):
+        for encoder in range(provided):
             _write_empty(root / f"provided_{encoder}_{split}", rows, ".npy")
 
 
@@ -63,11 +67,11 @@ def configuration(root: Path) -> dict:
     return {"encoders": list(features), "data": {"root": str(root), **sheets}, "features": features, "fusion": {"ensembles": {"all": "all"}}}
 
 
-def snakemake(folder: Path, *arguments: str) -> tuple[float, str]:
-    """Seconds and output of one call with all targets, on 2 cores."""
+def snakemake(folder: Path, *arguments: str, targets: tuple[str, ...] = ("all", "media")) -> tuple[float, str]:
+    """Seconds and output of one call on 2 cores."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder), "--cores", "2"]
     started = time.perf_counter()
-    done = subprocess.run([*command, *arguments, "--configfile", str(folder / "run.yaml"), "--", "all", "media"], capture_output=True, text=True)
+    done = subprocess.run([*command, *arguments, "--configfile", str(folder / "run.yaml"), "--", *targets], capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
     return time.perf_counter() - started, done.stdout + done.stderr
@@ -102,19 +106,43 @@ def measure(title: str, train_clips: int, actors: int, test_clips: int, recorded
         write_data(root, train_clips, actors, test_clips)
         (folder / "run.yaml").write_text(yaml.safe_dump(configuration(root)))
         dry_s, plan = snakemake(folder, "--dry-run")
-        jobs = int(re.findall(r"^total\s+(\d+)$", plan, re.MULTILINE)[-1])
+        jobs = _total(plan)
         pretend_finished(folder, plan, recorded)
         idle_s, said = snakemake(folder)
         assert "Nothing to be done" in said, said[-3000:]
     print(f"{title}: {jobs} jobs; dry-run {_rate(dry_s, jobs)}; run with nothing to do {_rate(idle_s, jobs)}")
 
 
+def _total(plan: str) -> int:
+    """Jobs that a dry-run counts."""
+    return int(re.findall(r"^total\s+(\d+)$", plan, re.MULTILINE)[-1])
+
+
 def _rate(seconds: float, jobs: int) -> str:
     return f"{seconds:.1f} s ({1000 * seconds / jobs:.2f} ms a job)"
 
 
+def measure_part(clips: int, actors: int, part: int) -> None:
+    """Prints the time of the dry-run of media and features of the first actors alone, out of a large data set without provided features."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, root = Path(temporary, "run"), Path(temporary, "data")
+        folder.mkdir()
+        write_data(root, clips, actors, 0, provided=0)
+        config = configuration(root)
+        config["encoders"] = [name for name in config["encoders"] if name.startswith(("wav2vec2_0", "prosody_0"))]
+        config["data"]["only_actors"] = [f"A{index:05d}" for index in range(part)]
+        (folder / "run.yaml").write_text(yaml.safe_dump(config))
+        seconds, plan = snakemake(folder, "--dry-run", targets=("features", "media"))
+        memory_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
+    jobs = _total(plan)
+    print(f"{part:,} of {actors:,} actors, {clips * part // actors:,} of {clips:,} clips: {jobs:,} jobs; dry-run {_rate(seconds, jobs)}, {memory_gb:.1f} GB")
+
+
 def main() -> None:
     """Measures both sizes; the large one as a copy of finished results, of which Snakemake has no record."""
+    if sys.argv[1:] == ["part"]:
+        measure_part(1_000_000, 20_000, 1_000)
+        return
     measure("3,050 clips, 58 actors, 16 encoders", 2456, 43, 594, recorded=True)
     measure("100,000 clips, 2,000 actors, 16 encoders", 100_000, 2000, 0, recorded=False)
 
