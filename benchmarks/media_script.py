@@ -41,7 +41,7 @@ def run_script(name: str, results: Path, device: str, videos: Sequence[str]) -> 
     parts = dict.fromkeys(["decoding", "detection", "writing", "pictures"], 0.0)
     watch(script, parts)
     params = SimpleNamespace(cfg=config["media"][kind], code={}, clips={f"clip{index:02d}": 1 for index in range(len(videos))})
-    params.runtime = {"device": device, "clips_at_once": config["runtime"]["clips_at_once"] if device == "cpu" else 16}
+    params.runtime = {"device": device, "clips_at_once": config["runtime"]["clips_at_once"]}
     job = SimpleNamespace(input=SimpleNamespace(videos=list(videos), track=str(track)), output=SimpleNamespace(store=str(store)), params=params, threads=1)
     started = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):

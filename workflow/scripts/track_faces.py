@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from blemore.job import run
+from blemore.media.cascade import CLIPS_AT_ONCE
 from blemore.media.faces import TrackSettings, track_faces
 from blemore.media.shard import finish_store, new_store, pair_videos, process_clips, write_clip
 from blemore.media.video import Unusable, iter_video
 from blemore.stores import NO_FACE, OK, PARTIAL, TOO_SHORT, provenance
+from blemore.torch_setup import resolve_device
 
 PACKAGES = ("av", "facenet-pytorch", "opencv-python-headless", "scipy", "torch", "torchvision")
 
@@ -17,7 +19,8 @@ def main(snakemake) -> None:
     videos = pair_videos(params.clips, snakemake.input.videos)
     streams = {clip: iter_video(video, settings.fps) for clip, video in videos.items() if video}
     pictures = ((frame.pixels for frame in stream) for stream in streams.values())
-    tracks = track_faces(pictures, settings, params.runtime["device"], params.runtime["clips_at_once"], snakemake.threads)
+    device, at_once = params.runtime["device"], params.runtime["clips_at_once"]
+    tracks = track_faces(pictures, settings, device, at_once or CLIPS_AT_ONCE[resolve_device(device)], readers=snakemake.threads - 1)
 
     def store_next(clip: str, video: Path) -> tuple[int, int]:
         face = next(tracks)  # they come in the order of the clips

@@ -1,5 +1,6 @@
 """Who is asked for, when and where, in invented scenes: the answers are what the scene holds, no network is involved."""
 
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from blemore.media.follow import Face, areas, overlap
 from blemore.media.pursuit import Search, TrackSettings, track_clip
-from blemore.media.tasks import read_ahead, run_tasks
+from blemore.media.tasks import read_blocks, run_tasks
 
 HEIGHT, WIDTH = 480, 640
 
@@ -48,6 +49,9 @@ class Scene:
 
     def answer(self, questions):
         self.asked += [SimpleNamespace(kind=type(question).__name__, frame=question.frame) for question in questions]
+        return self.see(questions)
+
+    def see(self, questions):
         return [self.search(question.frame) if isinstance(question, Search) else self.look(question) for question in questions]
 
     def search(self, picture):
@@ -80,26 +84,11 @@ class Scene:
     def track(self, **settings):
         settings = TrackSettings(**{"smooth_s": 0, **settings})
         frames = (Picture(index) for index in range(self.n_frames))
-        with ThreadPool() as reader:
-            (track,) = run_tasks([track_clip(read_ahead(frames, settings.search_interval, reader), settings)], self.answer, 1)
+        (track,) = run_tasks([track_clip(read_blocks(frames, settings.search_interval), settings)], self.answer, 1)
         return track
 
     def count(self, kind, whole=True):
         return sum(one.kind == kind and (one.frame.shape[:2] == (HEIGHT, WIDTH)) == whole for one in self.asked)
-
-
-class ThreadPool:
-    """Reads at once, in the same thread."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def submit(self, call):
-        value = call()
-        return SimpleNamespace(result=lambda: value)
 
 
 def middles(track):
@@ -160,6 +149,15 @@ def test_motion_of_any_kind_is_followed(path, stride):
     assert np.abs(middles(track) - truth(scene, "a")).max() < 12 * (stride - 1) + 1
     if stride == 1:
         assert middles(track) == pytest.approx(truth(scene, "a"), abs=1e-3)
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_where_a_face_moves_much_every_frame_is_looked_at(stride):
+    scene = Scene(60, a=lambda i: (320 + 60 * np.sin(min(max(i, 18), 40) / 3), 240, 60))
+    track = scene.track(stride=stride)
+    errors = np.abs(middles(track) - truth(scene, "a"))
+    assert errors[abs(np.cos(np.arange(60) / 3)) > 0.6].max() < 1e-3
+    assert not {one.frame.index for one in scene.asked} & {index for index in range(1, 17) if index % stride}
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 31), (7, 60), (13, 44), (18, 37)])
@@ -253,6 +251,21 @@ def test_small_faces_that_come_and_go_in_a_crowd_cost_little():
     track = scene.track()
     assert np.allclose(middles(track), [320, 240])
     assert scene.count("Search") + scene.count("Search", whole=False) <= 12
+
+
+def test_frames_that_are_done_with_are_forgotten_before_others_are_read():
+    settings, scene, alive, most = TrackSettings(), Scene(120, a=still(300), b=between(30, 80, still(480))), weakref.WeakSet(), []
+
+    def frames():
+        for index in range(scene.n_frames):
+            picture = Picture(index)
+            alive.add(picture)
+            most.append(len(alive))
+            yield picture
+            del picture
+
+    list(run_tasks([track_clip(read_blocks(frames(), settings.search_interval), settings)], scene.see, 1))
+    assert max(most) <= settings.search_interval + 1
 
 
 @pytest.mark.parametrize("n_frames", [0, 1, 2, 3, 12, 19, 20])

@@ -21,6 +21,7 @@ P_SIDE, R_SIDE, O_SIDE = 12, 24, 48  # pixels of the three networks' inputs
 PYRAMID_FACTOR = 0.709
 # Images in every call of P-, R- and O-Net. A call is filled up with black, because the number of images in it changes the last bits.
 CHUNKS = {"cpu": (1, 8, 2), "cuda": (16, 1024, 512)}
+CLIPS_AT_ONCE = {"cpu": 1, "cuda": 16}  # that fill these calls
 
 
 class Cascade:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from facenet_pytorch import MTCNN
 from blemore.media.cascade import O_SIDE, Cascade, cut, load_cascade, load_mtcnn
 from blemore.media.follow import Detections, Face, around, boxes_of
 from blemore.media.pursuit import Look, Pixels, Search, TrackSettings, track_clip
-from blemore.media.tasks import read_ahead, run_tasks
+from blemore.media.tasks import read_blocks, run_tasks
 from blemore.media.tracks import FaceTrack
 from blemore.media.video import Unusable
 
@@ -42,11 +43,11 @@ def track_faces(
     Args:
         clips: as `frames` of `track_face`; taken up one by one.
         at_once: clips that are worked on side by side, their images in the same batches; changes no number.
-        readers: threads that read clips ahead.
+        readers: threads that read clips ahead; 0: frames are read when they are needed, and half as many are in memory.
     """
     answer = answerer(settings, device)
-    with ThreadPoolExecutor(readers) as reader:
-        yield from run_tasks((track_clip(read_ahead(frames, settings.search_interval, reader), settings) for frames in clips), answer, at_once)
+    with ThreadPoolExecutor(readers) if readers else nullcontext() as reader:
+        yield from run_tasks((track_clip(read_blocks(frames, settings.search_interval, reader), settings) for frames in clips), answer, at_once)
 
 
 def answerer(settings: TrackSettings, device: str) -> Callable[[list[Any]], list[Any]]:

@@ -32,7 +32,7 @@ from blemore.media.video import Unusable
 
 Pixels = NDArray[np.uint8]
 LOOKS = 2  # of O-Net at a frame
-SETTLED = 0.8  # overlap of O-Net's answer with where it looked from which looking again is of no use
+SETTLED = 0.8  # overlap of O-Net's answer with where it looked from which looking again is of no use; of two looks, from which those between are not needed
 SURROUNDINGS = 1  # sides of a face that are searched around it when it is lost
 SEARCHED_SIDE = 1.5  # side that it is reduced to for that, in smallest faces
 
@@ -104,6 +104,7 @@ def track_clip(blocks: Iterable[list[Pixels]], settings: TrackSettings) -> Task[
             if block:
                 yield from _follow_people(people, Window(index, [last, *block]), settings)
                 last, index, searched = block[-1], index + len(block), searched + 1
+            block = []  # its frames go before the next ones are read
     except Unusable as error:
         return error
     if index < 0:
@@ -193,6 +194,8 @@ def _bridge(window: Window, person: Person, thorough: bool, settings: TrackSetti
         if len(known) == before:
             break
         yield from _look_between(window, known, _unsupported(window, known, settings.stride), settings)
+    if thorough:
+        yield from _look_between(window, known, _in_motion(known, settings.stride), settings)
     return dict(sorted(known.items()))
 
 
@@ -200,6 +203,13 @@ def _unsupported(window: Window, known: Mapping[int, Face], stride: int) -> list
     """The frames of a window that lie in gaps of more than a stride."""
     gaps = [(before, after) for before, after in pairwise(sorted(known)) if after - before > stride]
     return [frame for before, after in gaps for frame in range(before + 1, after)]
+
+
+def _in_motion(known: Mapping[int, Face], stride: int) -> list[int]:
+    """The frames that `stride` left out where a face moves much: an even way between its boxes is not accurate enough."""
+    gaps = [(before, after) for before, after in pairwise(sorted(known)) if after - before <= stride]
+    moving = [(before, after) for before, after in gaps if overlap_of(known[before].box, known[after].box) < SETTLED]
+    return [frame for before, after in moving for frame in range(before + 1, after)]
 
 
 def _look_between(window: Window, known: dict[int, Face], frames: Sequence[int], settings: TrackSettings) -> Task[None]:

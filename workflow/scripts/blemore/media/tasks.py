@@ -1,9 +1,10 @@
-"""Tasks that ask for something expensive, and get it in batches; and reading ahead while they wait.
+"""Tasks that ask for something expensive, and get it in batches; and reading what they work on.
 
 A task is a generator: it yields a list of questions, is sent the list of their answers, and returns its result. Tasks that
 run side by side have their questions answered at once; a result never depends on who else was asking.
 """
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from itertools import islice
@@ -71,14 +72,22 @@ def _hand_out(running: Sequence[Running], answers: Iterable[Any]) -> None:
             one.proceed(list(islice(waiting, len(one.questions))))
 
 
-def read_ahead(items: Iterable[T], size: int, reader: Executor) -> Iterator[list[T]]:
-    """Items in lists of `size`, the last one shorter; while one list is worked on, `reader` reads the next.
+def read_blocks(items: Iterable[T], size: int, reader: Executor | None = None) -> Iterator[list[T]]:
+    """Items in lists of `size`, the last one shorter. No list is held here once it is given, since frames are large.
+
+    Args:
+        reader: reads the next list while one is worked on; None: it is read when it is asked for.
 
     Raises (while iterated):
         Whatever reading raises.
     """
     waiting = iter(items)
-    coming = reader.submit(lambda: list(islice(waiting, size)))
-    while block := coming.result():
-        coming = reader.submit(lambda: list(islice(waiting, size)))
-        yield block
+    blocks = iter(lambda: list(islice(waiting, size)), [])
+    return blocks if reader is None else _read_ahead(blocks, reader)
+
+
+def _read_ahead(blocks: Iterator[list[T]], reader: Executor) -> Iterator[list[T]]:
+    coming = deque([reader.submit(next, blocks, [])])
+    while coming[0].result():
+        coming.append(reader.submit(next, blocks, []))
+        yield coming.popleft().result()
