@@ -52,7 +52,7 @@ rule crop_faces:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=for_clips(1100),
+        mem_mb=for_clips(1500),
         runtime=for_clips(10, per_clip=0.2),
     params:
         cfg=settings("media.faces", "margin", "quality", "size"),
@@ -79,7 +79,7 @@ rule sample_body_frames:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=for_clips(800),
+        mem_mb=for_clips(1000),
         runtime=for_clips(10, per_clip=0.2),
     params:
         cfg=settings(
@@ -129,7 +129,7 @@ rule cut_clips:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=for_clips(1300),
+        mem_mb=for_clips(1500),
         runtime=for_clips(10, per_clip=0.2),
     params:
         cfg=settings(
