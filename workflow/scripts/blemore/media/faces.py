@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -46,7 +45,8 @@ def track_faces(
         readers: threads that read clips ahead; 0: frames are read when they are needed, and half as many are in memory.
     """
     answer = answerer(settings, device)
-    with ThreadPoolExecutor(readers) if readers else nullcontext() as reader:
+    with ThreadPoolExecutor(max(1, readers)) as pool:
+        reader = pool if readers else None
         yield from run_tasks((track_clip(read_blocks(frames, settings.search_interval, reader), settings) for frames in clips), answer, at_once)
 
 

@@ -6,7 +6,7 @@ run side by side have their questions answered at once; a result never depends o
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -87,7 +87,7 @@ def read_blocks(items: Iterable[T], size: int, reader: Executor | None = None) -
 
 
 def _read_ahead(blocks: Iterator[list[T]], reader: Executor) -> Iterator[list[T]]:
-    coming = deque([reader.submit(next, blocks, [])])
+    coming: deque[Future[list[T]]] = deque([reader.submit(next, blocks, [])])
     while coming[0].result():
         coming.append(reader.submit(next, blocks, []))
         yield coming.popleft().result()
