@@ -69,12 +69,10 @@ def take_part():
 
 
 try:
+    if SYSTEM := system.system_of(config):
+        config["features"] = system.completed(config["features"], SYSTEM)
     if workflow.is_main_process:
         configuration.validate(config)
-    SYSTEM = (
-        system.open_system(named) if (named := config["predict"]["system"]) else None
-    )
-    if workflow.is_main_process:
         system.check_targets(sys.argv[1:], bool(SYSTEM))
     if SYSTEM:
         config.update(system.configured(config, SYSTEM))

@@ -12,7 +12,7 @@ from blemore.prediction import system as systems
 from blemore.prediction.export import write_system
 from blemore.prediction.new_clips import NewClips
 from blemore.prediction.predictions import fuse_members, records, table
-from blemore.prediction.system import check_targets, configured, notice, open_system, select, versions
+from blemore.prediction.system import check_targets, completed, configured, notice, open_system, select, system_of, versions
 from fetch_weights import refuse_others
 
 
@@ -79,6 +79,21 @@ def test_other_code_or_packages_are_said_once(config, tmp_path):
     said = notice(export(tmp_path / "system", config, "prosody", code=code, packages={"numpy": "1.0"}))
     assert "exported by other code or packages" in said
     assert "track_faces.py, numpy 1.0 -> " in said
+
+
+def test_consent_alone_is_enough_for_an_encoder_that_only_the_system_knows(config, tmp_path):
+    config["features"]["mine"] = config["features"]["gemini"]
+    system = export(tmp_path / "system", config, "mine")
+    found = completed({"mine": {"confirm_upload": True}, "other": {"confirm_upload": True}}, system)
+    assert found == {"mine": config["features"]["gemini"] | {"confirm_upload": True}, "other": {"confirm_upload": True}}
+    assert completed(5, system) == 5
+
+
+def test_what_names_no_system_is_left_to_the_check_of_the_configuration(config, tmp_path):
+    export(tmp_path / "system", config, "prosody")
+    for block in (5, None, [], {}, {"system": None}, {"system": 5}, {"system": ["x"]}):
+        assert system_of({"predict": block}) is None
+    assert system_of({"predict": {"system": str(tmp_path / "system")}}).encoders == ["prosody"]
 
 
 def test_the_system_decides_numbers_and_the_user_places_and_consent(config, tmp_path):

@@ -16,7 +16,7 @@ from blemore.job import BadInput
 from blemore.problems import did_you_mean, refuse
 from blemore.settings import fingerprint, sha256
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE = "system.json"
 PACKAGES = ("av", "facenet-pytorch", "numpy", "opencv-python-headless", "scikit-learn", "scipy", "soundfile", "timm", "torch", "transformers")
 SENDING = ("accept_failed", "concurrency", "confirm_upload", "patience_s", "platform", "timeout_s")  # settings of gemini that whoever predicts decides
@@ -73,6 +73,26 @@ class System:
             path = self.folder / name
             if name.startswith(prefix) and (not path.is_file() or sha256(path) != digest):
                 raise BadInput(f"{path} is {'not the file that' if path.is_file() else 'not there, but'} {FILE} names; copy the exported system again, whole.")
+
+
+def system_of(config: Mapping[str, Any]) -> System | None:
+    """The system that `predict.system` names, if any; what is no name at all is left to the check of the configuration.
+
+    Raises:
+        BadInput: see `open_system`.
+    """
+    block = config["predict"]
+    named = block.get("system") if isinstance(block, Mapping) else None
+    return open_system(named) if named and isinstance(named, str) else None
+
+
+def completed(features: Any, system: System) -> Any:
+    """The user's encoders; of one that names no kind, as where consent alone is given, the other settings are the system's."""
+    if not isinstance(features, Mapping):
+        return features
+    stored = system.content["settings"]["features"]
+    partial = {name for name, encoder in features.items() if name in stored and isinstance(encoder, Mapping) and "kind" not in encoder}
+    return {name: {**stored[name], **encoder} if name in partial else encoder for name, encoder in features.items()}
 
 
 def open_system(folder: str | Path) -> System:
