@@ -68,11 +68,14 @@ def test_a_bad_input_is_one_sentence_without_a_traceback(tmp_path):
     assert done.stderr == "embed_x: a.csv has no rows; add one.\n"
 
 
-def test_a_second_run_of_the_same_job_is_refused_and_the_first_log_stays(tmp_path):
+@pytest.mark.parametrize("deleted", [False, True], ids=["log kept", "log deleted, as Snakemake does before it starts a job"])
+def test_a_second_run_of_the_same_job_is_refused_and_the_first_log_stays(tmp_path, deleted):
     first = start(tmp_path, "print('first', flush=True); time.sleep(30)")
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not ((tmp_path / "x.log").exists() and (tmp_path / "x.log").read_text()):
         time.sleep(0.02)
+    if deleted:
+        (tmp_path / "x.log").unlink()
     second = finish(tmp_path, "print('second')")
     assert second.returncode == 1
     assert "x.log is locked: a process of an earlier, killed run still does this job" in second.stderr
@@ -103,7 +106,7 @@ def test_what_a_job_makes_is_for_user_and_group_alone_or_less(tmp_path, umask, f
     code = SCRIPT.format(scripts=str(SCRIPTS), body=MAKES_FILES)
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=30, umask=int(umask, 8))
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
-    assert modes == {"faces.h5": file, "text": file, "x.log": file, "x.run.json": file, "folder": folder}
+    assert modes == {"faces.h5": file, "text": file, "x.log": file, ".x.log.lock": file, "x.run.json": file, "folder": folder}
 
 
 def steps(monkeypatch, capsys, seconds, total=10, parts=60):

@@ -39,7 +39,7 @@ def holder_of(log):
     """The process that has the log as its output."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "fd" / "1").readlink() == log:
+            if (entry / "fd" / "1").samefile(log):
                 return int(entry.name)
         except OSError:
             continue  # it ended, or is no business of ours

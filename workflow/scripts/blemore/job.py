@@ -70,16 +70,27 @@ def disk_problem(error: Exception) -> str:
 
 
 def lock_log(path: str, terminal: int) -> None:
-    """Points descriptors 1 and 2 at the log, which stays locked while this process or a child of it lives."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    """Points descriptors 1 and 2 at the log, which stays locked while this process or a child of it lives.
+
+    Snakemake deletes the log of a job before it starts it anew, so the same file has a second name that Snakemake does not know, and the lock is sought there.
+    """
+    kept = Path(path).with_name(f".{Path(path).name}.lock")
+    log = os.open(kept, os.O_WRONLY | os.O_CREAT, 0o666)
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        _link(path, kept)
         os.write(terminal, f"{path} is locked: a process of an earlier, killed run still does this job; wait for it or stop it, then run again.\n".encode())
         sys.exit(1)
     os.ftruncate(log, 0)
+    _link(path, kept)
     os.dup2(log, 1)
     os.dup2(log, 2)
+
+
+def _link(path: str, kept: Path) -> None:
+    Path(path).unlink(missing_ok=True)
+    Path(path).hardlink_to(kept)
 
 
 class Progress:
