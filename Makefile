@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Without compiled modules, which some containers forbid, each job of the workflow starts two to three times slower.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint bench soak clean
 

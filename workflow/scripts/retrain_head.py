@@ -14,7 +14,7 @@ from blemore.finetune.learning import epochs_of
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
 from blemore.stores import provenance, read_features
-from blemore.torch_setup import deterministic
+from blemore.torch_setup import deterministic, keep_freed_memory
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def main(snakemake) -> None:
     cfg, recipe = snakemake.params.cfg, snakemake.params.recipe[snakemake.wildcards.head]
     deterministic()
+    keep_freed_memory()
     sheet = read_checked_sheet(snakemake.input.sheet)
     data = align(sheet, read_features(snakemake.input.store), np.where(sheet["split"] == "test", TEST, TRAIN))
     epochs = epochs_of([json.loads(Path(path).read_text()) for path in snakemake.input.histories])

@@ -9,7 +9,7 @@ from blemore.data.splits import labels_digest, split_clips
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
 from blemore.stores import provenance, read_features
-from blemore.torch_setup import deterministic
+from blemore.torch_setup import deterministic, keep_freed_memory
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def main(snakemake) -> None:
     cfg, recipe = snakemake.params.cfg, snakemake.params.recipe[snakemake.wildcards.head]
     deterministic()
+    keep_freed_memory()
     sheet = read_checked_sheet(snakemake.input.sheet)
     part = split_clips(sheet, int(snakemake.wildcards.fold), cfg["early_stopping"])
     data = align(sheet, read_features(snakemake.input.store), part)

@@ -13,7 +13,7 @@ from blemore.features.gather import check_failures, concatenate
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
 from blemore.stores import Features, Probabilities, provenance, read_attributes, read_features, write_probabilities
-from blemore.torch_setup import deterministic
+from blemore.torch_setup import deterministic, keep_freed_memory
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -23,6 +23,7 @@ def main(snakemake) -> None:
     params, stores, layers = snakemake.params, snakemake.input.stores, snakemake.wildcards.layers
     (recipe,) = params.recipe.values()
     deterministic()
+    keep_freed_memory()
     features = concatenate([of_layers(store, layers) for store in stores])
     check_failures(features, params.limit["max_failed_fraction"])
     sheet = read_checked_sheet(snakemake.input.sheet)

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from blemore.data.labels import EMOTIONS
 from blemore.finetune.learning import epochs_of, mean_log_probability, save_history, soft_label_loss
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import BadInput
+from blemore.settings import SCRIPTS
 from blemore.stores import Features
 from blemore.torch_setup import deterministic
 
@@ -288,3 +291,21 @@ def test_the_history_gives_the_spread_over_seeds(tmp_path):
 def test_a_retrained_head_takes_the_median_number_of_epochs():
     histories = [{"seeds": {"1": {"best_epoch": epoch}, "2": {"best_epoch": 9}}} for epoch in (10, 90, 20)]
     assert epochs_of(histories) == {1: 20, 2: 9}
+
+
+def test_large_arrays_that_are_freed_are_taken_again_without_page_faults():
+    code = """
+import resource, torch
+from blemore.torch_setup import keep_freed_memory
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(16_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+plain = faults()
+keep_freed_memory()
+faults()
+print(plain, faults())"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=SCRIPTS)
+    plain, kept = map(int, done.stdout.split())
+    assert kept < 100 < plain
