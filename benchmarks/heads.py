@@ -1,6 +1,7 @@
 """Training of the default head against a plain loop: python benchmarks/heads.py
 
-The plain loop is float32 torch as it comes, with fused AdamW, whole tensors in memory and no DataLoader. One fold, 20 epochs, one thread, features that are made here.
+The plain loop is float32 torch as it comes, with fused AdamW, whole tensors in memory and no DataLoader.
+One fold, 20 epochs, one thread, features that are made here.
 """
 
 import sys
