@@ -7,11 +7,14 @@ configfile: workflow.source_path("config.yaml")
 
 
 include: "rules/common.smk"
+include: "rules/common_stores.smk"
+include: "rules/common_foreign.smk"
 include: "rules/common_elsewhere.smk"
 include: "rules/common_predict.smk"
 include: "rules/data.smk"
 include: "rules/media.smk"
 include: "rules/features.smk"
+include: "rules/gemini.smk"
 include: "rules/elsewhere.smk"
 
 

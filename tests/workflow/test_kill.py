@@ -1,25 +1,26 @@
-"""`kill -9` at some stages, and what the README says to do then."""
+"""`kill -9` at some stages and at random moments, and what the README says to do then."""
 
 import fcntl
 import os
+import random
 import signal
 import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-from workflow.conftest import MINI
+from workflow.conftest import MINI, STAND_IN
 from workflow.runs import LIMIT_S, Run
 
 pytestmark = pytest.mark.workflow
 
 
-def running_job(run, process, rule):
+def running_job(run, process, rule="*"):
     """Log and process of a job of the rule, which holds the lock of its log."""
     ends = time.monotonic() + LIMIT_S
     while time.monotonic() < ends:
         assert process.poll() is None, f"the run ended before a job of {rule} was seen"
-        for log in (run.folder / "results" / "logs" / rule).rglob("*.log"):
+        for log in (run.folder / "results" / "logs").glob(f"{rule}/**/*.log"):
             if is_locked(log) and (holder := holder_of(log)):
                 return log, holder
         time.sleep(0.02)
@@ -103,3 +104,42 @@ def test_a_run_that_is_killed_at_some_stages_ends_with_the_stores_of_an_undistur
     assert (run.folder / "results/report/scores.csv").read_bytes() == (finished.folder / "results/report/scores.csv").read_bytes()
     assert len(kept) > 10
     assert {path: now for path, now in finished_stores(run).items() if path in kept} == kept
+
+
+def kill_at_random(run, seed, kills, longest_s):
+    """Kills the run and its jobs so often, each time when a job has the lock of its log; what was finished by then."""
+    moments, kept, hit = random.Random(seed), {}, []
+    for _ in range(kills):
+        process = run.start("all", "media")
+        running_job(run, process)
+        time.sleep(moments.uniform(0, longest_s))
+        log, job = running_job(run, process)
+        kept = finished_stores(run) | kept
+        kill_group(run, process, log, job)
+        run.snakemake("--unlock", "all", "media")
+        hit.append(log.relative_to(run.folder / "results/logs").parts[0])
+    print(f"{kills} kills hit {', '.join(hit)}; {len(kept)} stores were finished")
+    return kept
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_run_that_is_killed_at_eight_random_moments_ends_with_the_stores_of_an_undisturbed_one(mini_folder, finished, tmp_path, seed):
+    (tmp_path / "data").symlink_to(mini_folder / "data")
+    run = Run(tmp_path / "run", MINI)
+    kept = kill_at_random(run, seed, kills=8, longest_s=6)
+    run.snakemake("all", "media")
+    assert run.digests() == finished.digests()
+    assert {path: now for path, now in finished_stores(run).items() if path in kept} == kept
+
+
+@pytest.mark.soak
+def test_the_demo_killed_at_six_random_moments_ends_with_the_stores_of_an_undisturbed_run(demo, tmp_path):
+    demo.launcher = (*STAND_IN, *demo.launcher)
+    demo.snakemake("all", "media")
+    killed = Run(tmp_path / "killed", demo.config)
+    killed.launcher = demo.launcher
+    kept = kill_at_random(killed, 4, kills=6, longest_s=60)
+    killed.snakemake("all", "media")
+    assert killed.digests() == demo.digests()
+    assert {path: now for path, now in finished_stores(killed).items() if path in kept} == kept
