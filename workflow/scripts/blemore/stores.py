@@ -106,13 +106,13 @@ def content_digest(arrays: Mapping[str, NDArray | list[str]]) -> str:
     for name in sorted(arrays):
         values = arrays[name]
         if isinstance(values, list):
-            described, data = "strings", json.dumps(values).encode()
+            described, data = "strings", memoryview(json.dumps(values).encode())
         else:
             canonical = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-            if canonical.dtype.kind == "f":
-                canonical = np.where(np.isnan(canonical), np.array(np.nan, canonical.dtype), canonical)
-            described, data = canonical.dtype.str, canonical.tobytes()
-        total.update(json.dumps([name, described, list(np.shape(values)), len(data)]).encode())
+            if canonical.dtype.kind == "f" and (undefined := np.isnan(canonical)).any():
+                canonical = np.where(undefined, np.array(np.nan, canonical.dtype), canonical)
+            described, data = canonical.dtype.str, memoryview(canonical)
+        total.update(json.dumps([name, described, list(np.shape(values)), data.nbytes]).encode())
         total.update(data)
     return total.hexdigest()
 
