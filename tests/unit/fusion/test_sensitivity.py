@@ -13,6 +13,7 @@ from blemore.fusion.sensitivity import (
     conclusion,
     deal_actors,
     deal_clips,
+    kinds,
     matching_population,
     surfaces,
 )
@@ -60,7 +61,7 @@ def test_dealt_actors_stay_whole(data):
 
 
 def test_dealt_clips_keep_the_labels_of_every_fold(data):
-    dealt = deal_clips(np.random.default_rng(0), data.fold, data.truth)
+    dealt = deal_clips(np.random.default_rng(0), data.fold, kinds(data.truth))
     for fold in range(5):
         before, after = (sorted(map(tuple, data.truth[folds == fold].tolist())) for folds in (data.fold, dealt))
         assert before == after
@@ -68,9 +69,9 @@ def test_dealt_clips_keep_the_labels_of_every_fold(data):
 
 
 def test_the_matching_population_scores_as_much(data):
-    population = matching_population(data.probabilities[0], data.truth, data.fold, data.actor, seed=1)
+    population = matching_population(data.probabilities[0], data.truth, data.actor, seed=1)
     assert population.style == 0
-    other = simulate_like(population, np.random.default_rng(5), data.truth, data.actor, data.fold).probabilities[0]
+    other = simulate_like(population, np.random.default_rng(5), data.truth, data.actor)[0]
     assert search_grid(other, data.truth).score == pytest.approx(search_grid(data.probabilities[0], data.truth).score, abs=0.02)
 
 
@@ -90,7 +91,7 @@ def test_without_style_the_p_values_are_not_small_more_often_than_they_should():
         data = simulate(Population((1.5,), 0.0, 0.0), seed=seed)
         points, blend, rng = turning_points(two_largest(data.probabilities[0]), label(data.truth)), is_blend(data.truth), np.random.default_rng(seed)
         observed = _statistics(points, blend, data.fold)[2]
-        drawn = [_statistics(points, blend, deal_clips(rng, data.fold, data.truth))[2] for _ in range(19)]
+        drawn = [_statistics(points, blend, deal_clips(rng, data.fold, kinds(data.truth)))[2] for _ in range(19)]
         small += (1 + np.count_nonzero(np.array(drawn) >= observed)) / 20 <= 0.2
     assert small <= 9
 

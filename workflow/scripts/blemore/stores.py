@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import zarr
@@ -111,7 +111,7 @@ def content_digest(arrays: Mapping[str, NDArray | list[str]]) -> str:
             canonical = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
             if canonical.dtype.kind == "f" and (undefined := np.isnan(canonical)).any():
                 canonical = np.where(undefined, np.array(np.nan, canonical.dtype), canonical)
-            described, data = canonical.dtype.str, memoryview(canonical)
+            described, data = canonical.dtype.str, canonical.data
         total.update(json.dumps([name, described, list(np.shape(values)), data.nbytes]).encode())
         total.update(data)
     return total.hexdigest()
@@ -223,7 +223,7 @@ def _read_checked(path: str | Path, names: Iterable[str]) -> dict[str, Any]:
     manifest = read_manifest(path)
     try:
         group = _open(path)
-        arrays = {name: _plain(np.asarray(group[name])) for name in names}
+        arrays = {name: _plain(np.asarray(cast(zarr.Array, group[name])[...])) for name in names}
     except Exception as error:
         raise BadInput(f"{path} is damaged ({type(error).__name__}: {error}); delete it and its manifest and run again.") from error
     if content_digest(arrays) != manifest["content_sha256"]:

@@ -86,29 +86,35 @@ def _test(observed: float, drawn: NDArray[np.float64]) -> dict[str, float]:
 
 
 def _null_draws(fused: NDArray, truth: NDArray, fold: NDArray, actor: NDArray, resamples: int, seed: int) -> dict[str, NDArray[np.float64]]:
-    points = turning_points(two_largest(fused), label(truth))
-    blend = is_blend(truth)
-    population = matching_population(fused, truth, fold, actor, seed)
+    labels = label(truth)
+    points = turning_points(two_largest(fused), labels)
+    blend, kind, number_of_actor = is_blend(truth), kinds(truth), np.unique(actor, return_inverse=True)[1]
+    population = matching_population(fused, truth, number_of_actor, seed)
     drawn: dict[str, list[NDArray[np.float64]]] = {name: [] for name in NULLS}
     for number in range(resamples):
         rng = np.random.default_rng([seed, number])
-        drawn["actors_in_random_folds"].append(_statistics(points, blend, deal_actors(rng, fold, actor)))
-        drawn["clips_of_random_actors"].append(_statistics(points, blend, deal_clips(rng, fold, truth)))
-        simulated = simulate_like(population, rng, truth, actor, fold).probabilities[0]
-        drawn["simulated_without_style"].append(_statistics(turning_points(two_largest(simulated), label(truth)), blend, fold))
+        drawn["actors_in_random_folds"].append(_statistics(points, blend, deal_actors(rng, fold, number_of_actor)))
+        drawn["clips_of_random_actors"].append(_statistics(points, blend, deal_clips(rng, fold, kind)))
+        simulated = simulate_like(population, rng, truth, number_of_actor)[0]
+        drawn["simulated_without_style"].append(_statistics(turning_points(two_largest(simulated), labels), blend, fold))
     return {name: np.array(rows) for name, rows in drawn.items()}
 
 
 def _statistics(points: TurningPoints, blend: NDArray[np.bool_], fold: NDArray) -> NDArray[np.float64]:
-    """Those of `compare_folds(surfaces(…))`, without finding the two largest again."""
-    surface = []
-    for one in np.unique(fold):
-        clips = fold == one
-        chosen = TurningPoints(**{name: values[np.newaxis, clips] for name, values in points._asdict().items()})
-        weight = np.ones(int(clips.sum()))
-        (presence,), (salience,) = grid_sums(chosen, weight, weight)
-        surface.append(0.5 * presence[:, np.newaxis] / len(weight) + 0.5 * salience / max(int(blend[clips].sum()), 1))
-    return compare_folds(np.array(surface)).statistics()
+    """Those of `compare_folds(surfaces(…))`, all folds at once and without finding the two largest again."""
+    inside = fold == np.unique(fold)[:, np.newaxis]
+    reach, difference = (np.broadcast_to(values, inside.shape) for values in (points.reach, points.difference))
+    of_folds = TurningPoints(reach, difference, *(right & inside for right in (points.alone, points.pair, points.even, points.uneven)))
+    one = np.ones(len(fold))
+    presence, salience = grid_sums(of_folds, one, one)
+    clips, blends = inside.sum(axis=1), np.maximum((blend & inside).sum(axis=1), 1)
+    surface = 0.5 * presence[:, :, np.newaxis] / clips[:, np.newaxis, np.newaxis] + 0.5 * salience / blends[:, np.newaxis, np.newaxis]
+    return compare_folds(surface).statistics()
+
+
+def kinds(truth: NDArray) -> NDArray[np.int64]:
+    """The number of each clip's label among those that occur, (n,)."""
+    return np.unique(truth, axis=0, return_inverse=True)[1]
 
 
 def deal_actors(rng: np.random.Generator, fold: NDArray, actor: NDArray) -> NDArray:
@@ -117,23 +123,22 @@ def deal_actors(rng: np.random.Generator, fold: NDArray, actor: NDArray) -> NDAr
     return rng.permutation(fold[first])[of_actor]
 
 
-def deal_clips(rng: np.random.Generator, fold: NDArray, truth: NDArray) -> NDArray:
-    """Folds (n,) with as many clips of every label as before, clips dealt at random."""
+def deal_clips(rng: np.random.Generator, fold: NDArray, kind: NDArray) -> NDArray:
+    """Folds (n,) with as many clips of every kind as before, clips dealt at random."""
     dealt = fold.copy()
-    kinds = np.unique(truth, axis=0, return_inverse=True)[1]
-    for kind in range(kinds.max() + 1):
-        clips = np.flatnonzero(kinds == kind)
+    for one in range(kind.max() + 1):
+        clips = np.flatnonzero(kind == one)
         dealt[clips] = rng.permutation(fold[clips])
     return dealt
 
 
-def matching_population(fused: NDArray, truth: NDArray, fold: NDArray, actor: NDArray, seed: int) -> Population:
+def matching_population(fused: NDArray, truth: NDArray, actor: NDArray, seed: int) -> Population:
     """One encoder without style that reaches about the Score of the fused probabilities at the best thresholds for all clips."""
     target = _best(fused, truth)
     low, high = 0.0, 8.0
     for _ in range(12):
         middle = (low + high) / 2
-        simulated = simulate_like(Population((middle,), 0.0, 0.0), np.random.default_rng(seed), truth, actor, fold).probabilities[0]
+        simulated = simulate_like(Population((middle,), 0.0, 0.0), np.random.default_rng(seed), truth, actor)[0]
         low, high = (middle, high) if _best(simulated, truth) < target else (low, middle)
     return Population(((low + high) / 2,), 0.0, 0.0)
 

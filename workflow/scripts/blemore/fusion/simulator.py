@@ -53,9 +53,9 @@ def simulate_unseen(population: Population, seed: int, actors: int, clips_per_ac
     return _clips(population, rng, truth, np.repeat(np.arange(actors), clips_per_actor), np.zeros(clips, dtype=np.int64))
 
 
-def simulate_like(population: Population, rng: np.random.Generator, truth: NDArray[np.int8], actor: NDArray, fold: NDArray) -> OutOfFold:
-    """Probabilities (m, n, 6) for the labels, actors and folds of a real sheet."""
-    return _clips(population, rng, truth, np.unique(actor, return_inverse=True)[1], fold)
+def simulate_like(population: Population, rng: np.random.Generator, truth: NDArray[np.int8], actor: NDArray) -> NDArray[np.float64]:
+    """Probabilities (m, n, 6) for the labels and actors of a real sheet."""
+    return _probabilities(population, rng, truth, np.unique(actor, return_inverse=True)[1])
 
 
 def draw_truth(rng: np.random.Generator, clips: int, blends: int, even_share: float = EVEN_SHARE) -> NDArray[np.int8]:
@@ -70,6 +70,10 @@ def draw_truth(rng: np.random.Generator, clips: int, blends: int, even_share: fl
 
 
 def _clips(population: Population, rng: np.random.Generator, truth: NDArray[np.int8], actor: NDArray, fold: NDArray) -> OutOfFold:
+    return OutOfFold(_probabilities(population, rng, truth, actor), truth, fold, np.char.add("A", actor.astype(str)))
+
+
+def _probabilities(population: Population, rng: np.random.Generator, truth: NDArray[np.int8], actor: NDArray) -> NDArray[np.float64]:
     actors, shape = actor.max() + 1, truth.shape
     preference = population.style * rng.standard_normal((actors, len(EMOTIONS)))
     scale = np.exp(population.style * rng.standard_normal(actors))[actor, np.newaxis]
@@ -81,7 +85,7 @@ def _clips(population: Population, rng: np.random.Generator, truth: NDArray[np.i
         logits = scale * (strength * signal + preference[actor] + shared + own)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities[member] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return OutOfFold(probabilities, truth, fold, np.char.add("A", actor.astype(str)))
+    return probabilities
 
 
 def simulated_differences(population: Population, fewer: int, clips: int, actors: int, sets: int, seed: int) -> NDArray[np.float64]:
