@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 from blemore.classify.data import Examples
 from blemore.classify.mlp import train_mlp
 from blemore.fusion.thresholds import best_grid_score
-from blemore.torch_setup import deterministic, keep_freed_memory
+from blemore.memory import keep_freed_memory
+from blemore.torch_setup import deterministic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EPOCHS, FOLDS = 20, 5

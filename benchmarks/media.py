@@ -23,6 +23,7 @@ from blemore.media.faces import TrackSettings, track_faces
 from blemore.media.follow import Detections, Person, Sight, add_found, around, assign, fill, overlap_of
 from blemore.media.tracks import FaceTrack
 from blemore.media.video import iter_video
+from blemore.memory import keep_freed_memory
 
 CORES, REPEATS, PEER_BATCH, FPS = 2, 3, 8, 25
 CUT_OUTS = 7  # shifted ones of each frame
@@ -168,6 +169,7 @@ def decoding_speeds(path: Path) -> tuple[float, float]:
     """The better of some turns of `iter_video`, and of the program that writes rgb24 to the null sink; turns alternate."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-threads", "1", "-filter_threads", "1", "-stream_loop", str(LOOPS - 1), "-i", str(path)]
     command += ["-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-f", "rawvideo", "-y", os.devnull]
+    keep_freed_memory()  # as the scripts of the media stage do
     ours, program, count = 0.0, 0.0, 0
     for _ in range(DECODE_REPEATS):
         started = time.perf_counter()

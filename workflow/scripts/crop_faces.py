@@ -10,12 +10,14 @@ from blemore.media.frames import encode_jpeg
 from blemore.media.shard import finish_store, new_store, pair_videos, process_clips, write_clip
 from blemore.media.tracks import read_fps, read_track
 from blemore.media.video import iter_video
+from blemore.memory import keep_freed_memory
 from blemore.stores import USABLE, provenance
 
 PACKAGES = ("av", "opencv-python-headless")
 
 
 def main(snakemake) -> None:
+    keep_freed_memory()
     params = snakemake.params
     size, margin, quality = (params.cfg[name] for name in ("size", "margin", "quality"))
     fps = read_fps(snakemake.input.track)

@@ -13,12 +13,14 @@ from blemore.media.audio import NoAudio, read_sound_of
 from blemore.media.clips import AUDIO_RATE_HZ, write_mp4
 from blemore.media.shard import finish_folder, new_folder, pair_videos, process_clips
 from blemore.media.video import DecodeError, iter_video
+from blemore.memory import keep_freed_memory
 from blemore.stores import OK, PARTIAL, TOO_SHORT, provenance
 
 PACKAGES = ("av",)
 
 
 def main(snakemake) -> None:
+    keep_freed_memory()
     params = snakemake.params
     seconds, fps = params.cfg["seconds"], params.cfg["fps"]
     encoding = {name: params.cfg[name] for name in ("fps", "max_height", "crf", "audio_bitrate")}

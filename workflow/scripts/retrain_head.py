@@ -13,8 +13,9 @@ from blemore.data.splits import TEST, TRAIN, labels_digest
 from blemore.finetune.learning import epochs_of
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
+from blemore.memory import keep_freed_memory
 from blemore.stores import provenance, read_features
-from blemore.torch_setup import deterministic, keep_freed_memory
+from blemore.torch_setup import deterministic
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

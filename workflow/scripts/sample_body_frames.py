@@ -11,12 +11,14 @@ from blemore.media.images import shrink
 from blemore.media.shard import finish_store, new_store, pair_videos, process_clips, write_clip
 from blemore.media.tracks import boxes_at, no_face, read_fps, read_track
 from blemore.media.video import iter_video
+from blemore.memory import keep_freed_memory
 from blemore.stores import OK, PARTIAL, TOO_SHORT, provenance
 
 PACKAGES = ("av", "opencv-python-headless")
 
 
 def main(snakemake) -> None:
+    keep_freed_memory()
     cfg, track = snakemake.params.cfg, snakemake.input.track
     track_fps = read_fps(track)
 

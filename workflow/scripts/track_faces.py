@@ -7,6 +7,7 @@ from blemore.media.cascade import CLIPS_AT_ONCE
 from blemore.media.faces import TrackSettings, track_faces
 from blemore.media.shard import finish_store, new_store, pair_videos, process_clips, write_clip
 from blemore.media.video import Unusable, iter_video
+from blemore.memory import keep_freed_memory
 from blemore.stores import NO_FACE, OK, PARTIAL, TOO_SHORT, provenance
 from blemore.torch_setup import resolve_device
 
@@ -14,6 +15,7 @@ PACKAGES = ("av", "facenet-pytorch", "opencv-python-headless", "scipy", "torch",
 
 
 def main(snakemake) -> None:
+    keep_freed_memory()
     params = snakemake.params
     settings = TrackSettings(**params.cfg)
     videos = pair_videos(params.clips, snakemake.input.videos)

@@ -12,8 +12,9 @@ from blemore.data.splits import SCORED, labels_digest, split_clips
 from blemore.features.gather import check_failures, concatenate
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
+from blemore.memory import keep_freed_memory
 from blemore.stores import Features, Probabilities, provenance, read_attributes, read_features, write_probabilities
-from blemore.torch_setup import deterministic, keep_freed_memory
+from blemore.torch_setup import deterministic
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -296,7 +296,7 @@ def test_a_retrained_head_takes_the_median_number_of_epochs():
 def test_large_arrays_that_are_freed_are_taken_again_without_page_faults():
     code = """
 import resource, torch
-from blemore.torch_setup import keep_freed_memory
+from blemore.memory import keep_freed_memory
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(16_000_000)

@@ -1,13 +1,10 @@
 """Where and how torch computes: device, precision, and the one thread and seed without which bits change."""
 
-import ctypes
 import os
-import sys
 
 import torch
 
 BFLOAT16, FLOAT16, FLOAT32 = "bfloat16", "float16", "float32"
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 
 
 def deterministic(seed: int = 0) -> None:
@@ -17,13 +14,6 @@ def deterministic(seed: int = 0) -> None:
     torch.manual_seed(seed)
     torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms(True), which loads PyTorch's compiler first, for 1.2 s
     torch.backends.cudnn.allow_tf32 = False  # on a GPU it would change convolutions by 1e-3
-
-
-def keep_freed_memory() -> None:
-    """Has glibc keep what is freed; it gives arrays above 32 MB back at once, and training steps would take gradients anew from the kernel, page by page."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):  # musl has none
-        libc.mallopt(M_MMAP_MAX, 0)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def resolve_device(device: str) -> str:

@@ -1,6 +1,7 @@
 """Decoding a video to upright RGB frames at a fixed rate, by presentation time."""
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 HALF = Fraction(1, 2)
+AHEAD = 2  # pictures that are decoded before they are asked for; some take longer than others
 LENGTH_TOLERANCE_S = HALF  # by which a whole file may fall short of the length in its header
 # What a damaged header may claim, and no recording of a person does.
 LONGEST_INTERVAL_S = Fraction(10)  # between two pictures; one flipped bit can make it years, which would be as many frames
@@ -161,7 +163,7 @@ class FrameStream:
     def __iter__(self) -> Iterator[Frame]:
         count = 0
         shown: Any = None
-        for picture, time_s in _one_ahead(self.source):
+        for picture, time_s in _made_ahead(self.source):
             # `shown` is the last picture before (k + 1/2) / fps for every k that the new one comes too late for.
             while shown is not None and count + HALF <= time_s * self._fps:
                 yield Frame(shown.rgb, float(count / self._fps))
@@ -171,13 +173,13 @@ class FrameStream:
             yield Frame(shown.rgb, float(k / self._fps))
 
 
-def _one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """The items, each of which is made in another thread while the one before is worked on: FFmpeg decodes and converts at the same time."""
+def _made_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, made in another thread while those before are worked on: FFmpeg decodes and converts at the same time."""
     waiting = iter(items)
     with ThreadPoolExecutor(1) as maker:
-        coming = maker.submit(next, waiting, None)
-        while (item := coming.result()) is not None:
-            coming = maker.submit(next, waiting, None)
+        coming = deque(maker.submit(next, waiting, None) for _ in range(AHEAD))
+        while (item := coming.popleft().result()) is not None:
+            coming.append(maker.submit(next, waiting, None))
             yield item
 
 
