@@ -5,11 +5,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx2
 import numpy as np
 import pytest
 from gemini_server import DIMENSION, FAULTS, KEY, GeminiServer, hashed
+from google.auth.exceptions import RefreshError
 from google.genai import errors
 from google.oauth2.credentials import Credentials
 from tenacity import wait_none
@@ -90,7 +92,8 @@ def test_what_may_pass_is_asked_for_again(serve, fault):
 @pytest.mark.parametrize("fault", ["unauthorized", "forbidden", "unknown_model", "bad_key"])
 def test_what_holds_for_every_clip_is_never_asked_again(serve, fault):
     server = serve(always(fault))
-    with pytest.raises(Denied, match="the service takes no request"):
+    sentence = r"^the service takes no request \(4.*\); mend the key, its permissions or features\.\*\.model, and run again: replies so far are kept\.$"
+    with pytest.raises(Denied, match=sentence):
         service().embed(video())
     assert server.asked.total() == 1
 
@@ -154,7 +157,7 @@ def test_a_service_that_is_down_costs_one_request_of_each_later_clip(serve, tmp_
 def test_a_connection_that_is_refused_may_pass(serve):
     server = serve()
     server.__exit__()
-    with pytest.raises(Failed, match="ConnectError"):
+    with pytest.raises(Failed, match=r"^ConnectError "):
         service(patience_s=0.2).embed(video())
 
 
@@ -194,13 +197,13 @@ def test_a_key_that_cannot_be_sent_is_not_repeated(monkeypatch, key):
     monkeypatch.setenv("GEMINI_API_KEY", key) if "\0" not in key else monkeypatch.setattr(gemini, "api_key", lambda: key)
     with pytest.raises(Denied) as error:
         service()
-    assert key not in str(error.value)
+    assert str(error.value) == "the key in GOOGLE_API_KEY or GEMINI_API_KEY holds characters that no key has; set it again."
 
 
 def test_without_a_key_there_is_no_client(monkeypatch):
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
-    with pytest.raises(Denied, match="the service cannot be asked"):
+    with pytest.raises(Denied, match=r"^the service cannot be asked \(.*\); set GEMINI_API_KEY, or for vertex the project and credentials of Google Cloud\.$"):
         service()
 
 
@@ -222,6 +225,22 @@ def test_vertex_takes_its_credentials_from_the_environment(serve, monkeypatch):
     monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("token"), "project"))
     assert np.allclose(service(platform="vertex").embed(video()), hashed([b"clip"]), atol=1e-6)
     assert server.paths[0].endswith("/projects/project/locations/us-central1/publishers/google/models/gemini-embedding-2:embedContent")
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "sentence"),
+    [
+        (RefreshError("expired"), Denied, "the credentials of Google Cloud do not work (expired); renew them and run again."),
+        (ValueError("no JSON"), BadReply, "the reply cannot be read: no JSON"),
+    ],
+)
+def test_what_the_client_raises_itself_is_named(serve, monkeypatch, raised, kind, sentence):
+    serve()
+    asking = service(patience_s=0.1)
+    monkeypatch.setattr(asking._client.models, "embed_content", Mock(side_effect=raised))
+    with pytest.raises(kind) as error:
+        asking.embed(video())
+    assert str(error.value) == sentence
 
 
 def test_no_kept_reply_is_asked_for_again(serve, tmp_path):
@@ -259,7 +278,9 @@ def test_mixed_faults_lose_no_clip_and_pay_none_twice(serve, tmp_path):
 
 def test_a_damaged_reply_is_named(tmp_path):
     (tmp_path / "x.json").write_text('{"embedding": [1, 2]}')
-    with pytest.raises(BadInput, match=r"x\.json is damaged \(the embedding has 2 numbers, not 3072\); delete it"):
+    with pytest.raises(
+        BadInput, match=r"^the kept reply /.*x\.json is damaged \(the embedding has 2 numbers, not 3072\); delete it, and its clip is asked for again\.$"
+    ):
         read_reply(tmp_path / "x.json")
 
 

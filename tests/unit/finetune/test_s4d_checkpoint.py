@@ -65,14 +65,19 @@ def changed(tensors, gone=None, **new):
 @pytest.mark.parametrize(
     ("gone", "new", "message"),
     [
-        ("encoder.blocks.1.attn.q_bias", {}, r"it lacks blocks\.1\.attn\.q_bias;"),
+        (
+            "encoder.blocks.1.attn.q_bias",
+            {},
+            r"checkpoint\.pt is no self-supervised encoder of this model: it lacks blocks\.1\.attn\.q_bias; mend the sizes, or name another file\.$",
+        ),
         (None, {"encoder__cls_token": 1}, "it holds the unknown cls_token;"),
         (None, {"encoder__head__weight": 6}, r"holds the unknown head\.weight;"),
         ("encoder.patch_embed.proj.bias", {"encoder__pos_embed": 1}, r"lacks patch_embed\.proj\.bias and holds the unknown pos_embed"),
         (
             None,
             {"encoder__blocks__0__attn__q_bias": 7},
-            r"blocks\.0\.attn\.q_bias is \(7,\) in it and \(24,\) in the model \(1 such",
+            r"checkpoint\.pt has other sizes than the model: blocks\.0\.attn\.q_bias is \(7,\) in it and \(24,\) in the model \(1 such in all\); "
+            r"mend the sizes, or name another file\.$",
         ),
     ],
 )
@@ -98,24 +103,30 @@ class Trap:
 def test_nothing_in_a_checkpoint_is_run(tmp_path, tensors, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = saved(tmp_path, {"model": tensors, "args": Trap()})
-    with pytest.raises(BadInput, match=r"checkpoint\.pt holds objects other than tensors.*write its entry `model` as \.safetensors"):
+    with pytest.raises(BadInput) as refused:
         load_pretrained(S4D(**TINY), path)
+    assert str(refused.value) == (
+        f"{path} holds objects other than tensors, and reading them could run code, which is never done here; "
+        "where you trust the file, write its entry `model` as .safetensors, and name that."
+    )
     assert not Path("trap").exists()
 
 
 @pytest.mark.parametrize("name", ["broken.pt", "broken.safetensors", "cut.pt"])
 def test_broken_files_are_named(tmp_path, released, name):
     (tmp_path / name).write_bytes(released.read_bytes()[:-2000] if name == "cut.pt" else b"no weights at all")
-    with pytest.raises(BadInput, match=name):
+    with pytest.raises(BadInput, match=rf"/{name} cannot be read \(.*\); fetch it again, or name another file\.$"):
         load_pretrained(S4D(**TINY), tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [{"model": {"epoch": 3}}, [1, 2], {}, {"model": {}}])
 def test_what_holds_no_tensors_is_refused(tmp_path, content):
-    with pytest.raises(BadInput, match="is no checkpoint of S4D"):
+    sentence = r"checkpoint\.pt is no checkpoint of S4D: neither it nor its entry `model` or `module` maps names to tensors; name another file\.$"
+    with pytest.raises(BadInput, match=sentence):
         load_pretrained(S4D(**TINY), saved(tmp_path, content))
 
 
 def test_an_absent_file_names_the_released_one(tmp_path):
-    with pytest.raises(BadInput, match=r"absent\.pt is not there; put vit_base_voxceleb2\+affectnet_100\.pt of cyinen/S4D"):
+    sentence = r"absent\.pt is not there; put vit_base_voxceleb2\+affectnet_100\.pt of cyinen/S4D into its place, or name another file\.$"
+    with pytest.raises(BadInput, match=sentence):
         load_pretrained(S4D(**TINY), tmp_path / "absent.pt")

@@ -4,8 +4,10 @@ import sys
 import pytest
 
 import inspect_store
+from blemore.inspection import today
 from blemore.inspection.comparison import Comparison, verdict
 from blemore.inspection.job import Job
+from blemore.job import BadInput
 
 
 def job(rule, output, runs=False, recorded=True, why=()):
@@ -36,8 +38,15 @@ def test_the_command_prints_plots_exports_and_refuses(results, tmp_path, capsys)
     assert (tmp_path / "w.png").stat().st_size > 1000
     inspect_store.main([path, "--no-compare", "--json", "--clip", "A1_mix"])
     assert json.loads(capsys.readouterr().out)["status"] == "ok"
-    with pytest.raises(SystemExit, match="has no clip A9"):
+    with pytest.raises(SystemExit, match=r"w\.zarr has no clip A9: "):
         inspect_store.main([path, "--no-compare", "--clip", "A9"])
+
+
+def test_what_snakemake_refuses_is_passed_on(tmp_path, monkeypatch):
+    (tmp_path / "Snakefile").write_text("rule all:\n    output: 'made'\n")
+    monkeypatch.setattr(today, "SNAKEFILE", tmp_path / "Snakefile")
+    with pytest.raises(BadInput, match=r"^Snakemake refuses: (?s:.*)nowhere"):
+        today.jobs_of(tmp_path, ["nowhere"], [])
 
 
 def test_looking_imports_neither_torch_nor_a_plotting_library(results):

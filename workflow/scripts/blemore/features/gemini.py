@@ -80,16 +80,18 @@ class Service:
     def __init__(self, model: str, platform: str, timeout_s: float, patience_s: float) -> None:
         self._model, self._patience_s, self._key = model, patience_s, api_key()
         options = types.HttpOptions(timeout=round(1000 * timeout_s))
+        if platform == "developer" and not (self._key.isascii() and self._key.isprintable()):
+            raise Denied("the key in GOOGLE_API_KEY or GEMINI_API_KEY holds characters that no key has; set it again.")
         try:
             if platform == "vertex":
                 project, location = os.environ.get("GOOGLE_CLOUD_PROJECT"), os.environ.get("GOOGLE_CLOUD_LOCATION")
                 self._client = genai.Client(vertexai=True, project=project, location=location, http_options=options)
-            elif self._key.isascii() and self._key.isprintable():
-                self._client = genai.Client(vertexai=False, api_key=self._key, http_options=options)
             else:
-                raise Denied("the key in GOOGLE_API_KEY or GEMINI_API_KEY holds characters that no key has; set it again.")
+                self._client = genai.Client(vertexai=False, api_key=self._key, http_options=options)
         except (ValueError, GoogleAuthError) as error:
-            raise Denied(self._said(f"the service cannot be asked: {error}")) from None
+            raise Denied(
+                f"the service cannot be asked ({self._said(str(error))}); set GEMINI_API_KEY, or for vertex the project and credentials of Google Cloud."
+            ) from None
         self._last_success, self._denied = time.monotonic(), Event()
 
     def embed(self, parts: Sequence[Part]) -> NDArray[np.float32]:
@@ -114,7 +116,7 @@ class Service:
         except errors.APIError as error:
             raise self._fault(error) from None
         except GoogleAuthError as error:
-            raise Denied(self._said(f"the credentials of Google Cloud do not work: {error}")) from None
+            raise Denied(f"the credentials of Google Cloud do not work ({self._said(str(error))}); renew them and run again.") from None
         except httpx2.RequestError as error:
             raise Failed(self._said(f"{type(error).__name__} {error}")) from None
         except ValueError as error:  # no JSON, or not of the reply's shape

@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,13 +73,19 @@ def _read(path: Path) -> Any:
             return load_file(path)
         with torch.serialization.safe_globals([argparse.Namespace]):  # the training arguments, which VideoMAE's code saves beside the model
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise BadInput(
-            f"{path} holds objects other than tensors, and reading them could run code, which is never done here; "
-            "where you trust the file, write its entry `model` as .safetensors, and name that."
-        ) from error
     except Exception as error:  # torch, zipfile and safetensors each raise their own
+        if isinstance(error, pickle.UnpicklingError) and _is_of_torch(path):
+            raise BadInput(
+                f"{path} holds objects other than tensors, and reading them could run code, which is never done here; "
+                "where you trust the file, write its entry `model` as .safetensors, and name that."
+            ) from error
         raise BadInput(f"{path} cannot be read ({' '.join(str(error).split())[:200]}); fetch it again, or name another file.") from error
+
+
+def _is_of_torch(path: Path) -> bool:
+    """Whether a file is a zip or a pickle, as torch.save writes them; any other makes torch complain of forbidden objects too."""
+    with open(path, "rb") as file:
+        return file.read(1) == pickle.PROTO or zipfile.is_zipfile(path)
 
 
 def _check_names(path: str | Path, missing: set[str], unexpected: set[str]) -> None:

@@ -38,7 +38,7 @@ def _workflow(folder: str | Path, targets: Sequence[str], configfiles: Sequence[
     # Imported here: it takes a second, which those who only look at a store need not wait for.
     from snakemake.api import SnakemakeApi
     from snakemake.cli import parse_args
-    from snakemake.exceptions import WorkflowError
+    from snakemake.exceptions import RuleException, WorkflowError
     from snakemake.settings.enums import Quietness
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
 
@@ -56,7 +56,7 @@ def _workflow(folder: str | Path, targets: Sequence[str], configfiles: Sequence[
         try:
             parsed = api.workflow(ResourceSettings(cores=1), config, snakefile=SNAKEFILE, workdir=Path(folder))
             yield parsed.dag(graph).workflow_api._workflow
-        except WorkflowError as error:
+        except (RuleException, WorkflowError) as error:
             raise BadInput(f"Snakemake refuses: {error}") from error
         finally:
             logging.disable(logging.NOTSET)
