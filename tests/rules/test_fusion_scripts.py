@@ -268,7 +268,7 @@ def test_without_test_clips_their_table_is_a_header(tmp_path):
     assert table.empty
     assert list(table)[:3] == ["clip", "video", "probability_ang"]
     assert scores["clips"]["test"]["total"] == 0
-    with pytest.raises(BadInput, match="no test clips"):
+    with pytest.raises(BadInput, match=r"^there are no test clips to submit; set data\.test_videos or data\.test_sheet to where they are\.$"):
         submit(tmp_path / "out", data)
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,19 @@ def test_equal_settings_are_used(store):
 
 
 def test_other_settings_are_refused_by_name(store):
-    with pytest.raises(BadInput, match=r"extraction\.layers: \[6, 12\] -> \[1, 5\]; settings\.limit: 0\.02 -> 0\.1"):
+    with pytest.raises(BadInput) as refused:
         foreign.check({store: {"settings": {"limit": 0.1}, "extraction": {"layers": [1, 5]}}})
+    assert str(refused.value) == (
+        f"{store} has no record in .snakemake and was made with other settings (extraction.layers: [6, 12] -> [1, 5]; settings.limit: 0.02 -> 0.1); "
+        "set them as they were, delete the store and its manifest to make it again, or set runtime.accept_foreign to true to use it as it is."
+    )
+
+
+def test_all_stores_that_were_made_otherwise_are_named_at_once(store):
+    other = Path(store).with_name("other.zarr")
+    shutil.copytree(store, other)
+    with pytest.raises(BadInput, match=r"^2 problems in stores that came from elsewhere:\n"):
+        foreign.check({store: {}, str(other): {}})
 
 
 @pytest.mark.parametrize(
@@ -69,5 +81,5 @@ def test_differences_are_named_at_their_depth(stored, today, expected):
 def test_a_store_that_does_not_say_what_made_it_is_refused(store, content):
     described = Path(store) / "zarr.json"
     described.unlink() if content is None else described.write_text(content)
-    with pytest.raises(BadInput, match=r"has a manifest, but no zarr\.json that says what made it; delete both, and they are made again\.$"):
+    with pytest.raises(BadInput, match=r"wav2vec2\.zarr has a manifest, but no zarr\.json that says what made it; delete both, and they are made again\.$"):
         foreign.check({store: {}})

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import pty
@@ -68,6 +69,11 @@ def test_a_bad_input_is_one_sentence_without_a_traceback(tmp_path):
     assert done.stderr == "embed_x: a.csv has no rows; add one.\n"
 
 
+def test_a_file_that_may_not_be_read_is_named_with_the_way_on():
+    said = job.disk_problem(PermissionError(errno.EACCES, "Permission denied", "a.h5"))
+    assert said == "a.h5 may not be read or written (Permission denied); change its permissions and run the same command again."
+
+
 @pytest.mark.parametrize("deleted", [False, True], ids=["log kept", "log deleted, as Snakemake does before it starts a job"])
 def test_a_second_run_of_the_same_job_is_refused_and_the_first_log_stays(tmp_path, deleted):
     first = start(tmp_path, "print('first', flush=True); time.sleep(30)")
@@ -78,7 +84,8 @@ def test_a_second_run_of_the_same_job_is_refused_and_the_first_log_stays(tmp_pat
         (tmp_path / "x.log").unlink()
     second = finish(tmp_path, "print('second')")
     assert second.returncode == 1
-    assert "x.log is locked: a process of an earlier, killed run still does this job" in second.stderr
+    sentence = "x.log is locked: a process of an earlier, killed run still does this job; wait for it or stop it, then run again.\n"
+    assert second.stderr == sentence
     assert (tmp_path / "x.log").read_text() == "first\n"
     first.kill()
     first.communicate()

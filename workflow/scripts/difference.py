@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("clips, actors and sets must be positive, and every actor needs a clip")
     shares = (asked.correlation, asked.even_share, 0 if asked.blend_share is None else asked.blend_share)
     if not all(0 <= share <= 1 for share in shares) or not (0 <= asked.strength < np.inf and 0 <= asked.style < np.inf):
-        parser.error("correlation and shares are from 0 to 1, strength and style not negative")
+        parser.error("correlation and shares must be from 0 to 1, strength and style must not be negative")
     population = Population((asked.strength,) * ENCODERS, asked.correlation, asked.style, asked.blend_share, asked.even_share)
     found = simulated_differences(population, asked.fewer, asked.clips, asked.actors, asked.sets, asked.seed)
     by_chance = float((np.abs(found - found.mean()) >= abs(asked.difference)).mean())

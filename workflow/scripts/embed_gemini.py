@@ -50,8 +50,8 @@ def refuse_failed(failed: Mapping[str, Failed], asked: int, accepted: bool) -> N
         listed = "; ".join(f"{clip}: {error}" for clip, error in list(failed.items())[:SHOWN])
         more = f"; and {len(failed) - SHOWN} more, in the log" if len(failed) > SHOWN else ""
         raise BadInput(
-            f"{len(failed)} of {asked} clips got no embedding ({listed}{more}). The replies to the others are kept: run again and only these are asked for; "
-            "accept_failed: true of this encoder writes them as api_error."
+            f"{len(failed)} of {asked} clips got no embedding ({listed}{more}); run again and only these are asked for, since the other replies are kept, "
+            "or set accept_failed: true of this encoder to write them as api_error."
         )
 
 

@@ -49,6 +49,13 @@ def test_the_estimate_without_a_data_set_says_where_to_get_it(config):
     assert estimate_report(config).startswith("The data set is not there")
 
 
+def test_a_sheet_without_clips_is_said(config):
+    sheet = Path("data/train_metadata.csv")
+    sheet.write_text(sheet.read_text().splitlines()[0] + "\n")
+    config["data"]["test_videos"] = []
+    assert estimate_report(config) == "train_metadata.csv names no clip; add some, or name another sheet in data.train_sheet.\n"
+
+
 def test_report_without_data_is_complete_and_says_where_to_get_it(config):
     Path("data/train_metadata.csv").unlink()
     lines = report(config).splitlines()

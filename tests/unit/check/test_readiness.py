@@ -211,7 +211,9 @@ def test_gemini_needs_consent_and_then_a_key(config, monkeypatch):
     encoder["confirm_upload"] = True
     assert state(config, "gemini")[1:3] == ("key missing", "no key in the environment: set GEMINI_API_KEY or GOOGLE_API_KEY")
     encoder["platform"] = "vertex"
-    assert state(config, "gemini").detail.startswith("no project in the environment: set GOOGLE_CLOUD_PROJECT")
+    assert state(config, "gemini").detail == (
+        "no project in the environment: set GOOGLE_CLOUD_PROJECT, GOOGLE_CLOUD_LOCATION and the credentials of Google Cloud"
+    )
     assert state(config, "gemini").blocks_run
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     assert state(config, "gemini") == ("gemini", "ready", LEAVES, 2)
@@ -219,6 +221,11 @@ def test_gemini_needs_consent_and_then_a_key(config, monkeypatch):
     monkeypatch.setenv("GEMINI_API_KEY", "secret")
     assert state(config, "gemini") == ("gemini", "ready", LEAVES, 2)
     assert "secret" not in report({**config, "encoders": ["gemini"]})
+
+
+def test_a_program_that_is_not_there_is_named(config):
+    config["features"]["hicmae_own"] |= {"command": None, "function": "nowhere.py:embed", "files": ["w.pth"]}
+    assert state(config, "hicmae_own")[1:3] == ("program missing", "features.hicmae_own needs nowhere.py, w.pth; put what is not there into its place")
 
 
 def test_without_test_clips_no_test_folder_is_needed(config):

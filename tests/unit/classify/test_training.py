@@ -147,7 +147,7 @@ def test_the_epoch_of_the_scored_clips_is_kept_apart_and_changes_nothing_of_the_
 
 
 def test_divergence_is_one_sentence():
-    with pytest.raises(BadInput, match=r"training diverged: no epoch has a finite loss; lower learning_rate of the head \(now 0.01\)"):
+    with pytest.raises(BadInput, match=r"training diverged: no epoch has a finite loss; lower learning_rate of the head \(now 0\.01\)\.$"):
         train_mlp(split(problem()[0] * np.float32(np.nan), problem()[1]), MLP, 1, best_grid_score)
 
 
@@ -255,7 +255,7 @@ def test_clips_without_features_are_predicted_as_nan_and_teach_nothing():
 
 def test_nothing_to_train_on_is_one_sentence():
     data = dataset(usable=np.zeros(90, bool))
-    with pytest.raises(BadInput, match="only 0 clips with features are left to train on"):
+    with pytest.raises(BadInput, match=r"^only 0 clips with features are left to train on; more folds, actors or readable clips are needed\.$"):
         examples(data, "inner")
 
 
@@ -274,10 +274,14 @@ def test_a_saved_head_refuses_other_features_and_recipes(tmp_path):
     data = dataset()
     _, members, scaler = train_and_predict(data, {"early_stopping": "inner", "seeds": [1]}, MLP | {"epochs": 1}, best_grid_score)
     save_head(tmp_path / "head.safetensors", members, scaler)
-    with pytest.raises(BadInput, match="takes 8 numbers per clip, but the features have 7"):
+    sentence = r"head\.safetensors takes 8 numbers per clip, but the features have 7; extract them by the settings that it was trained with\.$"
+    with pytest.raises(BadInput, match=sentence):
         predict_head(tmp_path / "head.safetensors", MLP, data.x[:, :7])
-    with pytest.raises(BadInput, match="does not hold a head of this recipe"):
+    with pytest.raises(BadInput, match=r"head\.safetensors does not hold a head of this recipe \(.*\); train it again\.$"):
         predict_head(tmp_path / "head.safetensors", MLP | {"hidden": [8]}, data.x)
+    (tmp_path / "head.safetensors").write_bytes(b"damaged")
+    with pytest.raises(BadInput, match=r"head\.safetensors is damaged \(.*\); train it again\.$"):
+        predict_head(tmp_path / "head.safetensors", MLP, data.x)
 
 
 def test_the_history_gives_the_spread_over_seeds(tmp_path):

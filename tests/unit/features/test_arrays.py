@@ -146,11 +146,11 @@ def test_frames_of_a_table(tmp_path, text, columns, expected):
     ("text", "sentence"),
     [
         ("", r"^has no column a; known are none\.$"),
-        ("b\n1\n", "^has no column a; "),
-        ("actoin,b\n1,2\n", "^has no column a; "),
+        ("b\n1\n", r"^has no column a; known are b\.$"),
+        ("actoin,b\n1,2\n", r"^has no column a; known are actoin, b\.$"),
         ("a\n1\nx\n", "^holds 'x' in frame 2, which is no number$"),
         ('a\n"[1, 2]"\n[1]\n', "^has 1 numbers in frame 2 and 2 in the first$"),
-        ('a\n"1', "^cannot be read as CSV "),
+        ('a\n"1', r"^cannot be read as CSV \(.*\)$"),
         ("a\n__import__('os')\n", "which is no number$"),
     ],
 )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import embed_external
+from blemore.features import call_function
 from blemore.features.external import run_limited, words_of
 from blemore.features.pooling import temporal_statistics
 from blemore.features.programs import lacking, problems, versions
@@ -117,8 +118,8 @@ def test_pickle_is_not_read_from_a_users_program_either(shard):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("print('x'); sys.exit(3)", r"own\.py \S+ \S+ ended with status 3; what it said is in the log"),
-        ("pass", r"the encoder wrote no array for any of 3 clips; it must leave A1_good\.npy"),
+        ("print('x'); sys.exit(3)", r"own\.py \S+ \S+ ended with status 3; see in the log what it said, and mend it\.$"),
+        ("pass", r"the encoder wrote no array for any of 3 clips; it must leave A1_good\.npy and so on in the folder of its outputs\.$"),
     ],
 )
 def test_a_program_that_does_not_do_its_work_is_named(shard, text, said):
@@ -130,20 +131,25 @@ def test_a_function_that_fails_leaves_its_stack_in_the_log(shard, capfd):
     Path("adapter/own.py").write_text("def embed(inputs):\n    yield '../evil', [1.0]\n")
     with pytest.raises(BadInput, match="ended with status 1"):
         embedded(function="adapter/own.py:embed")
-    assert "embed yields '../evil', which is no clip" in capfd.readouterr().err
+    assert re.search(r"embed yields '\.\./evil', which is no clip; yield the names in .*, without their extensions\.\n", capfd.readouterr().err)
+
+
+def test_a_function_in_a_file_of_another_kind_is_named():
+    with pytest.raises(ImportError, match=r"^own\.txt is no Python file; name a \.py file in features\.\*\.function\.$"):
+        call_function.main("own.txt", "embed", "in", "out")
 
 
 def test_a_program_that_takes_too_long_is_ended_with_its_children(shard):
     command = script("import subprocess, time\nsubprocess.Popen(['sleep', '60'])\npathlib.Path('started').touch()\ntime.sleep(60)")
     began = time.monotonic()
-    with pytest.raises(BadInput, match=r"took more than 2 s; raise features\.\*\.timeout_s"):
+    with pytest.raises(BadInput, match=r"own\.py \S+ \S+ took more than 2 s; raise features\.\*\.timeout_s, or see in the log what it waits for\.$"):
         embedded(command=command, inputs=["faces"], timeout_s=2)
     assert time.monotonic() - began < 30
     assert Path("started").exists()
 
 
 def test_a_program_that_cannot_be_started_is_named():
-    with pytest.raises(BadInput, match=r"^nowhere/x cannot be started \(No such file or directory\); mend features"):
+    with pytest.raises(BadInput, match=r"^nowhere/x cannot be started \(No such file or directory\); mend features\.\*\.command\.$"):
         run_limited(["nowhere/x"], 1)
 
 
@@ -191,7 +197,7 @@ def test_what_is_not_there_is_named(shard):
         ({}, "features.own needs either a command or a function; set the other one to null."),
         ({"command": "x {inputs} {outputs}", "function": "a.py:f"}, "features.own needs either a command or a function; set the other one to null."),
         ({"command": "x '{inputs}"}, "features.own.command cannot be split into words (No closing quotation); close its quotes."),
-        ({"command": "x {inputs}"}, "features.own.command does not hold {outputs}, which stand for the folders that it reads and writes."),
+        ({"command": "x {inputs}"}, "features.own.command does not hold {outputs}; add what stands for the folders that it reads and writes."),
     ],
 )
 def test_settings_that_cannot_be_are_named(changes, said):

@@ -38,12 +38,12 @@ def test_folds_that_are_not_made_yet_are_not_compared():
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("A1_on,0,1,0,0,0,0,0", "'A1_on' is no clip of the sheets."),
+        ("A1_on,0,1,0,0,0,0,0", "'A1_on' is no clip of the sheets; correct its name or leave the line out."),
         ("A1_one,1,1,0,0,0,0,0", "A1_one has fold 1, in the sheet 0; its prediction must come from a model that did not learn from fold 0."),
         ("A1_one,zero,1,0,0,0,0,0", "A1_one has fold zero, in the sheet 0; its prediction must come from a model that did not learn from fold 0."),
         ("A1_one,,1,0,0,0,0,0", "A1_one has no fold; give the one that its model did not learn from."),
         ("test_1,0,1,0,0,0,0,0", "test_1 has fold 0; leave it empty, since it is a test clip."),
-        ("A1_one,0,.5,.5,.5,0,0,0", "the probabilities of A1_one sum to 1.5, not 1."),
+        ("A1_one,0,.5,.5,.5,0,0,0", "the probabilities of A1_one sum to 1.5, not 1; correct them or leave the line out."),
         *(
             (f"A1_one,0,{cells}", "the probabilities of A1_one are not six numbers from 0 to 1; leave the line out where there is no prediction.")
             for cells in ("nan,0,0,0,0,1", ",,,,,", "1,0,0,0", "x,0,0,0,0,1", "-1,1,1,0,0,0", "inf,0,0,0,0,0")
@@ -62,7 +62,7 @@ def test_a_clip_that_is_there_twice_is_refused_and_all_problems_are_named_at_onc
     assert str(refused.value).splitlines() == [
         "2 problems in imported predictions:",
         "  - p.csv line 3: A1_one is there twice, first in p.csv line 2; keep one.",
-        "  - p.csv line 4: 'nobody' is no clip of the sheets.",
+        "  - p.csv line 4: 'nobody' is no clip of the sheets; correct its name or leave the line out.",
     ]
 
 
@@ -74,5 +74,5 @@ def test_columns_that_are_missing_are_named():
 @pytest.mark.parametrize("content", [b"\xff\xfe", b'clip,"fold\n'])
 def test_what_is_no_csv_is_refused(content):
     Path("p.csv").write_bytes((HEADER.encode() + b"\n" if content[0] != 0xFF else b"") + content)
-    with pytest.raises(BadInput, match=r"^p\.csv"):
+    with pytest.raises(BadInput, match=r"^p\.csv cannot be read as CSV in UTF-8 \(.*\); save it so, separated by commas\.$"):
         read_predictions([Path("p.csv")], CLIPS)

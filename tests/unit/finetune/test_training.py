@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from unit.finetune.tiny import Clips, Job, checkpoint, settings
 from blemore.data.emotions import EMOTIONS
 from blemore.finetune import bodies, faces, speech, trainer
 from blemore.finetune.clips import Source, loader
+from blemore.finetune.job import Dataset, examples
 from blemore.finetune.learning import soft_label_loss
 from blemore.finetune.optimisation import parameter_groups, schedule
 from blemore.finetune.recipes import resolve
@@ -170,10 +172,48 @@ def test_recipes_fill_what_is_null_and_nothing_else(folders):
 
 
 def test_another_kind_of_checkpoint_is_refused(folders):
-    with pytest.raises(BadInput, match=r"holds a checkpoint of timesformer, not of videomae; mend features"):
+    with pytest.raises(BadInput, match=r"^/.* holds a checkpoint of timesformer, not of videomae; mend features\.\*\.kind or features\.\*\.model\.$"):
         bodies.build(settings("videomae", folders["timesformer"]), folders["timesformer"])
-    with pytest.raises(BadInput, match=r"takes 16 frames, but features\.\*\.n_frames is 8"):
+    with pytest.raises(BadInput, match=r"^/.* takes 16 frames, but features\.\*\.n_frames is 8; set it to 16\.$"):
         bodies.build(settings("videomae", folders["videomae"], n_frames=8), folders["videomae"])
+    with pytest.raises(BadInput, match=r"^/.* holds a checkpoint of timesformer, not of wav2vec2; mend features\.\*\.model\.$"):
+        speech.build({}, folders["timesformer"])
+
+
+def test_a_head_of_other_tensors_is_refused(tmp_path, folders):
+    from safetensors.torch import save_file
+
+    network = speech.build({}, folders["wav2vec2_finetuned"]).network
+    speech.save(network, tmp_path)
+    save_file({"head.bias": network.head.bias.detach()}, tmp_path / "head.safetensors")
+    with pytest.raises(BadInput, match=r"head\.safetensors does not hold head\.weight, pooling\..* as it should; train the encoder again\.$"):
+        speech.open_trained({}, tmp_path)
+
+
+def test_a_preprocessor_without_mean_and_deviation_is_refused(tmp_path):
+    for name in ("preprocessor_config.json", "config.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(BadInput, match=r"preprocessor_config\.json states no image_mean and image_std; put the checkpoint's own file there\.$"):
+        bodies.media({}, tmp_path)
+
+
+def test_too_few_clips_are_refused():
+    data = Dataset([], np.zeros((0, 6), np.float32), np.array([], "<U6"))
+    with pytest.raises(BadInput, match=r"^only 0 clips are left to train on; more folds, actors or readable clips are needed\.$"):
+        examples(data, "inner")
+
+
+def test_a_training_without_any_finite_loss_is_refused():
+    diverged = SimpleNamespace(watch=SimpleNamespace(best_epoch=0), place=trainer.Place(1, 0, 0.0), last_epoch=0, _restore=lambda: None, training=RATE)
+    with pytest.raises(BadInput, match=r"^training diverged: no epoch has a finite loss; lower learning_rate of the encoder \(now 0\.003\)\.$"):
+        trainer.Trainer.run(diverged)
+
+
+def test_a_damaged_state_of_a_killed_training_is_named(tmp_path):
+    resume = Resume(tmp_path, {"seed": 1})
+    resume.path.write_bytes(b"cut off")
+    with pytest.raises(BadInput, match=r"\.pt cannot be read \(\w+\); delete it, and the training begins anew\.$"):
+        resume.read("cpu")
 
 
 def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path, folders):
@@ -185,5 +225,5 @@ def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path, folders):
     save_file(
         {name: tensor for name, tensor in state.items() if "layer.1.attention.attention.query" not in name}, tmp_path / "model.safetensors", {"format": "pt"}
     )
-    with pytest.raises(BadInput, match=r"lacks videomae\.encoder\.layer\.1\.attention.*it is no checkpoint of videomae"):
+    with pytest.raises(BadInput, match=r"^/.* lacks videomae\.encoder\.layer\.1\.attention.*: it is no checkpoint of videomae; mend features\.\*\.model\.$"):
         bodies.build(settings("videomae", tmp_path), tmp_path)

@@ -53,5 +53,5 @@ def test_one_ensemble_has_none_beside_it():
 
 
 def test_other_clips_are_refused():
-    with pytest.raises(BadInput, match="fair are of other clips than those of good"):
+    with pytest.raises(BadInput, match=r"^the decisions of fair are of other clips than those of good; delete results/fusion and run again\.$"):
         compare_ensembles({"good": TABLES["good"], "fair": TABLES["fair"].iloc[::-1].reset_index(drop=True)}, PROTOCOLS, 50, 1)

@@ -63,7 +63,7 @@ def test_there_are_36_types_that_differ():
 
 
 def test_labels_of_no_type_are_named():
-    with pytest.raises(ValueError, match=r"row 1 .*60"):
+    with pytest.raises(ValueError, match=r"^row 1 of the labels is none of the 36 types: \[60, 40, 0, 0, 0, 0\]$"):
         type_index([[100, 0, 0, 0, 0, 0], [60, 40, 0, 0, 0, 0]])
 
 
@@ -83,8 +83,10 @@ def test_expected_score_by_hand():
 
 @pytest.mark.parametrize("wrong", [np.ones((2, 35)), np.full((1, 36), np.nan), np.full((1, 36), -1.0)])
 def test_no_distribution_is_refused(wrong):
-    with pytest.raises(ValueError, match="distribution"):
+    with pytest.raises(ValueError, match=r"^the distribution must be \(n, 36\), finite and not negative, not \("):
         expected_score_decode(wrong, 0.5)
+    with pytest.raises(ValueError, match=r"^blend_share must be between 0 and 1, not 1\.5$"):
+        expected_score_decode(np.ones((1, 36)), 1.5)
 
 
 def test_distributions_sum_to_one_and_the_product_keeps_the_sets():

@@ -73,5 +73,5 @@ def test_as_the_second_implementation(rows):
 
 @pytest.mark.parametrize(("predicted", "truth"), [((2, 6), (3, 6)), ((2, 5), (2, 5)), ((0, 6), (0, 6)), ((6,), (6,))])
 def test_shapes_that_do_not_fit_are_refused(predicted, truth):
-    with pytest.raises(ValueError, match="n > 0"):
+    with pytest.raises(ValueError, match=r"^predicted \(.*\) and truth \(.*\) must both be \(n, 6\) with n > 0$"):
         presence_accuracy(np.zeros(predicted), np.zeros(truth))

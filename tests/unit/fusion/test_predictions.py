@@ -43,7 +43,14 @@ def test_without_test_clips_there_are_no_rows(tmp_path):
     assert mean_predictions([store], []).shape == (0, 6)
 
 
-@pytest.mark.parametrize(("clips", "message"), [(["a"], "c being in the store alone"), (["a", "c", "x"], "x being in the sheet alone"), ([], "2 scored clips")])
+@pytest.mark.parametrize(
+    ("clips", "message"),
+    [
+        (["a"], r"fold0\.zarr and the sheet differ in 1 scored clips, c being in the store alone; delete the store and run again\.$"),
+        (["a", "c", "x"], r"fold0\.zarr and the sheet differ in 1 scored clips, x being in the sheet alone; delete "),
+        ([], "differ in 2 scored clips, a being in the store alone"),
+    ],
+)
 def test_a_store_of_other_clips_is_refused(stores, clips, message):
     with pytest.raises(BadInput, match=message):
         rows_of(stores[0], "scored", clips)

@@ -122,7 +122,7 @@ def test_a_clip_that_no_encoder_has_stays_in_the_denominator(data):
 
 
 def test_one_fold_is_refused(data):
-    with pytest.raises(BadInput, match="two folds"):
+    with pytest.raises(BadInput, match=r"^the sheet has only the fold \[0\], which leaves no clips to choose weights on; give it two folds at least\.$"):
         evaluate_all(data.of(data.fold == 0), SETTINGS, False)
 
 

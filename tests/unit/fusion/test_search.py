@@ -1,6 +1,7 @@
 """The weight searches beside greedy selection, and the compiled objective against decoding at every point."""
 
 import os
+import re
 import subprocess
 import sys
 from itertools import product
@@ -68,13 +69,18 @@ def test_simplex_is_the_best_of_every_point():
 
 def test_a_simplex_of_many_hours_is_refused_with_its_time():
     probabilities = np.random.default_rng(0).dirichlet(np.ones(6), (12, 300))
-    with pytest.raises(BadInput, match=r"points for 12 encoders: about [\d.,]+ h .* 300 clips"):
+    with pytest.raises(BadInput) as refused:
         search_weights(probabilities, random_truth(np.random.default_rng(0), 300), np.zeros(300), "simplex", step=0.02)
+    said = re.sub(r"[\d,.]+(?= points| h for)", "N", str(refused.value))
+    assert said == (
+        "the grid of weights with fusion.weights.step 0.02 has N points for 12 encoders: about N h for one search on 300 clips, "
+        "more than the 1 h of fusion.weights.max_hours; take a larger step, or the method greedy."
+    )
 
 
 @pytest.mark.parametrize("step", [0.3, 0.07])
 def test_a_step_that_does_not_divide_one_is_refused(step):
-    with pytest.raises(BadInput, match="must be a multiple"):
+    with pytest.raises(BadInput, match=r"^fusion\.weights\.step is 0\.\d+; 1 must be a multiple of it, as of 0\.1 or 0\.05\.$"):
         search_weights(*drawn(1), "simplex", step=step)
 
 
@@ -140,7 +146,7 @@ def test_published_weights():
     weights = search_weights(probabilities, truth, folds, "paper_12", encoders=["gemini", "s4d", "hubert"])
     assert weights == pytest.approx([0.192 / 0.309, 0.117 / 0.309, 0])
     assert search_weights(probabilities, truth, folds, "paper_9", encoders=["hubert", "gemini", "prosody"]) == pytest.approx([1 / 3] * 3)
-    with pytest.raises(ValueError, match="needs the names"):
+    with pytest.raises(ValueError, match=r"^paper_9 needs the names of the 3 encoders, not None$"):
         search_weights(probabilities, truth, folds, "paper_9")
 
 
@@ -149,7 +155,7 @@ def test_mean_of_logarithms_by_hand():
     assert fused[0] == pytest.approx([0.5, 0.5, 0, 0, 0, 0], abs=1e-9)
     uneven = fuse([[[0.9, 0.1, 0, 0, 0, 0]], [[0.5, 0.5, 0, 0, 0, 0]]], [0.5, 0.5], "log_probabilities")
     assert uneven[0, 0] == pytest.approx(0.75)  # sqrt(.9 * .5) to sqrt(.1 * .5) is 3 to 1
-    with pytest.raises(ValueError, match="average must be"):
+    with pytest.raises(ValueError, match=r"^average must be probabilities or log_probabilities, not 'median'$"):
         fuse([[[1, 0, 0, 0, 0, 0]]], [1.0], "median")
 
 

@@ -59,6 +59,9 @@ def test_what_a_difference_means(capsys):
 @pytest.mark.parametrize(
     "wrong", [("--clips", "3"), ("--correlation", "1.1"), ("--even-share", "-0.1"), ("--blend-share", "2"), ("--strength", "-1"), ("--style", "nan")]
 )
-def test_what_no_population_has_is_refused(wrong):
+def test_what_no_population_has_is_refused(wrong, capsys):
     with pytest.raises(SystemExit):
         difference.main(["0.017", *wrong])
+    counts = "error: clips, actors and sets must be positive, and every actor needs a clip\n"
+    shares = "error: correlation and shares must be from 0 to 1, strength and style must not be negative\n"
+    assert capsys.readouterr().err.endswith(counts if wrong[0] == "--clips" else shares)

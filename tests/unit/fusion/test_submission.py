@@ -59,7 +59,7 @@ def test_equal_decisions_give_equal_bytes(submission, tmp_path):
         ({"emotion": "sad", "salience": 100}, "one or two"),
         (["sad"], "one or two"),
         (pair() + SINGLE, "one or two"),
-        ([{"emotion": "sad"}], "exactly an emotion and a salience"),
+        ([{"emotion": "sad"}], "entries have exactly an emotion and a salience"),
         ([{"emotion": "sad", "salience": 100, "p": 1}], "exactly an emotion and a salience"),
         ([{"emotion": "joy", "salience": 100}], "'joy' is none of ang"),
         ([{"emotion": ["sad"], "salience": 100}], "is none of ang"),
@@ -96,17 +96,21 @@ def test_exactly_the_test_clips_are_asked_for(submission, expected):
 
 def test_all_problems_at_once_but_not_a_page_of_them(tmp_path):
     path = zipped(tmp_path / "a.zip", {"predictions": {"extra.mov": SINGLE, "a.mov": []}})
-    with pytest.raises(BadInput, match=r"missing\.mov is missing; extra\.mov is no test clip; a\.mov: must"):
+    with pytest.raises(BadInput) as refused:
         validate_submission(path, ["a.mov", "missing.mov"])
-    with pytest.raises(BadInput, match="and 43 more"):
+    assert str(refused.value) == (
+        f"{path} is no valid submission (missing.mov is missing; extra.mov is no test clip; a.mov: must be a list of one or two entries); "
+        "delete results/fusion and run again."
+    )
+    with pytest.raises(BadInput, match=r" and 43 more\); delete"):
         validate_submission(path, [f"{number}.mov" for number in range(50)])
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no zip with a JSON"),
-        ([], "and nothing else"),
+        ("{", r"a\.zip is no zip with a JSON submission_template\.json in it \(.*\); write it again\.$"),
+        ([], r'a\.zip: submission_template\.json must hold \{"predictions": \{file name: entries\}\} and nothing else\.$'),
         ({"predictions": []}, "and nothing else"),
         ({"predictions": {}, "team": "x"}, "and nothing else"),
         ('{"predictions": {"a.mov": [], "a.mov": []}}', "'a.mov' occurs more than once"),
@@ -118,7 +122,7 @@ def test_content_that_is_no_submission(tmp_path, content, message):
 
 
 def test_another_member_no_zip_and_no_file(tmp_path):
-    with pytest.raises(BadInput, match=f"no member {MEMBER}"):
+    with pytest.raises(BadInput, match=r"a\.zip has no member submission_template\.json; put the predictions there\.$"):
         validate_submission(zipped(tmp_path / "a.zip", "{}", member="predictions.json"), [])
     (tmp_path / "b.zip").write_text("{}")
     for name in ("b.zip", "absent.zip"):

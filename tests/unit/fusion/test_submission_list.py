@@ -16,6 +16,8 @@ SCORES = {
     },
 }
 
+MORE_OR_FEWER = r"submissions\.csv has a row with more or fewer cells than its first line; quote cells that hold a comma\.$"
+
 
 def submission(digest, ensemble="all", protocol="pooled"):
     return Submission(ensemble, protocol, digest, 594, **decided_by(protocol, SCORES), settings={"fusion": {"average": "probabilities"}})
@@ -54,10 +56,13 @@ def test_nothing_new_changes_no_byte(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("ensemble;protocol;zip_sha256\nall;pooled;aa\n", "has no column ensemble; save it separated by commas"),
+        (
+            "ensemble;protocol;zip_sha256\nall;pooled;aa\n",
+            r"submissions\.csv has no column ensemble; save it separated by commas, with its first line as it was\.$",
+        ),
         ("ensemble,protocol\nall,pooled\n", "has no column zip_sha256"),
-        ("ensemble,protocol,zip_sha256\nall,pooled\n", "more or fewer cells"),
-        ("ensemble,protocol,zip_sha256\nall,pooled,aa,b\n", "more or fewer cells"),
+        ("ensemble,protocol,zip_sha256\nall,pooled\n", MORE_OR_FEWER),
+        ("ensemble,protocol,zip_sha256\nall,pooled,aa,b\n", MORE_OR_FEWER),
     ],
 )
 def test_a_list_that_was_damaged_is_refused(tmp_path, text, words):
@@ -75,7 +80,7 @@ def test_a_list_saved_by_a_spreadsheet_is_read(tmp_path):
         csv.writer(file, lineterminator="\r\n").writerows(rows)
     assert read_list(path)[0]["zip_sha256"] == "aa"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(BadInput, match="not UTF-8"):
+    with pytest.raises(BadInput, match=r"submissions\.csv is not UTF-8 \(.*\); save it as CSV UTF-8\.$"):
         read_list(path)
 
 
@@ -88,5 +93,6 @@ def test_typed_scores_are_read_and_what_is_no_score_is_named(tmp_path):
     for wrong in ("0,279", "27.9", "nan", "-.1"):
         rows[0]["Score"] = wrong
         write_list(path, rows)
-        with pytest.raises(BadInput, match="Score of all, pooled, is"):
+        with pytest.raises(BadInput) as refused:
             typed_scores(path)
+        assert str(refused.value) == f"{path}: Score of all, pooled, is {wrong!r}; type a number from 0 to 1, with a point, or nothing."

@@ -30,7 +30,7 @@ def test_a_valid_submission_is_counted_whatever_names_the_test_clips(archive, tm
 
 def test_each_problem_is_a_sentence(tmp_path, capsys):
     write_submission(tmp_path / "team.zip", ["test_0001", "test_0002.mov"], np.array([[60, 40, 0, 0, 0, 0], [0, 0, 0, 0, 50, 50]], np.int8))
-    with pytest.raises(SystemExit, match="not valid: 4 problems; it has 2 clips of 2"):
+    with pytest.raises(SystemExit, match=r"team\.zip is not valid: 4 problems; it has 2 clips of 2\.$"):
         validate_submission.main([str(tmp_path / "team.zip"), "--sheet", sheets(tmp_path)[0]])
     assert capsys.readouterr().out.splitlines() == [
         "test_0001.mov is missing.",
@@ -42,8 +42,12 @@ def test_each_problem_is_a_sentence(tmp_path, capsys):
 
 def test_what_is_no_sheet_or_no_zip_is_one_sentence(archive, tmp_path):
     (tmp_path / "empty").mkdir()
-    for sheet, words in (("nowhere.csv", "neither a sheet nor a folder"), (str(tmp_path / "empty"), "has no test clips")):
-        with pytest.raises(SystemExit, match=words):
+    for sheet, sentence in (
+        ("nowhere.csv", "{} is neither a sheet nor a folder; name results/data/sheet.csv of a run, test_metadata.csv, or the folder of the test videos."),
+        (str(tmp_path / "empty"), "{} has no test clips; name the sheet or the folder that has."),
+    ):
+        with pytest.raises(SystemExit) as refused:
             validate_submission.main([archive, "--sheet", sheet])
-    with pytest.raises(SystemExit, match=r"is no zip"):
+        assert str(refused.value) == sentence.format(sheet)
+    with pytest.raises(SystemExit, match=r"absent\.zip is no zip with a JSON submission_template\.json in it \(.*\); write it again\.$"):
         validate_submission.main([str(tmp_path / "absent.zip"), "--sheet", sheets(tmp_path)[0]])

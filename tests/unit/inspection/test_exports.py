@@ -83,20 +83,24 @@ def test_a_zip_can_be_opened_elsewhere(results, tmp_path, path):
     assert (again.kind, again.manifest, again.record) == (store.kind, store.manifest, store.record)
     assert json.loads((tmp_path / "elsewhere" / "provenance.json").read_text()) == store.attributes
     said = (tmp_path / "elsewhere" / "README.txt").read_text()
-    assert ("pictures of people" in said) == (store.kind == "faces")
+    assert ("It holds pictures of people: keep it as private as the videos." in said) == (store.kind == "faces")
+    assert ("The .h5 file is HDF5 with a group for each clip; a folder has a file for each clip." in said) == (store.kind in ("faces", "audio"))
     if store.kind == "features":
+        assert "xarray.open_zarr opens the store; named as `train` of an encoder of kind `provided`, this workflow takes its vectors elsewhere." in said
         assert read_features(again.path).clip == read_features(store.path).clip
 
 
 def test_what_has_no_such_form_is_one_sentence(results, features, tmp_path):
     faces = open_store(results / "media/faces/A1.h5")
-    for store, name, official, words in (
-        (faces, "f.csv", False, "are no table; export them as .zip"),
-        (faces, "f.npz", False, "have no form as arrays"),
-        (features, "f.xlsx", False, "ends in none of .npz, .csv, .parquet, .zip"),
-        (features, "f.csv", True, "--official writes features to an .npz file"),
-        (faces, "f.npz", True, "--official writes features"),
-        (features, "nowhere/f.csv", False, "nowhere is no folder"),
+    unofficial = "--official writes features to an .npz file, not {0.kind} of {0.path} to {1}; leave it out."
+    for store, name, official, sentence in (
+        (faces, "f.csv", False, "{0.path} holds faces, which are no table; export them as .zip."),
+        (faces, "f.npz", False, "{0.path} holds faces, which have no form as arrays; export them as .zip."),
+        (features, "f.xlsx", False, "{1} does not say the format; let it end in one of .npz, .csv, .parquet, .zip."),
+        (features, "f.csv", True, unofficial),
+        (faces, "f.npz", True, unofficial),
+        (features, "nowhere/f.csv", False, "{1.parent} is no folder; make it first."),
     ):
-        with pytest.raises(BadInput, match=words):
+        with pytest.raises(BadInput) as refused:
             export(store, tmp_path / name, official)
+        assert str(refused.value) == sentence.format(store, tmp_path / name)

@@ -77,26 +77,31 @@ def test_one_clip(results):
 
 def test_what_is_wrong_is_one_sentence(results):
     store = open_store(results / "features/w.zarr")
-    with pytest.raises(BadInput, match="has no clip A1_mux: did you mean A1_mix"):
+    with pytest.raises(BadInput, match=r"w\.zarr has no clip A1_mux: did you mean A1_mix\?$"):
         describe_clip(store, "A1_mux")
     (results / "features" / "w.zarr" / "embedding" / "c" / "0" / "0").write_bytes(b"damage")
-    with pytest.raises(BadInput, match="is damaged"):
+    with pytest.raises(BadInput, match=r"w\.zarr is damaged \(.*\); delete it and its manifest and run again\.$"):
         describe(store)
     (results / "features" / "w.json").unlink()
-    with pytest.raises(BadInput, match="not known to be whole"):
+    with pytest.raises(BadInput, match=r"w\.json cannot be read \(.*\), so .*w\.zarr is not known to be whole; delete both and run again\.$"):
         open_store(store.path)
     shutil.rmtree(results / "media/audio/A1")
-    with pytest.raises(BadInput, match="describes a store that is not there"):
+    with pytest.raises(BadInput, match=r"A1\.json describes a store that is not there; delete it and run again\.$"):
         open_store(results / "media/audio/A1.json")
-    for path, words in (("absent.zarr", "is not there"), ("data/sheet.csv", "is none of features")):
-        with pytest.raises(BadInput, match=words):
+    (results / "damaged.safetensors").write_bytes(b"damage")
+    for path, sentence in (
+        ("absent.zarr", r"absent\.zarr is not there; `why_stale\.py .*absent\.zarr` says whether the workflow would make it\.$"),
+        ("data/sheet.csv", r"sheet\.csv is none of features, .*; name a store under results/, or ask why_stale\.py what made another file\.$"),
+        ("damaged.safetensors", r"damaged\.safetensors is damaged \(.*\); delete it and run again\.$"),
+    ):
+        with pytest.raises(BadInput, match=sentence):
             open_store(results / path)
 
 
 def test_a_shard_that_lost_a_clip_is_refused(results):
     manifest = results / "media/track/A1.json"
     manifest.write_text(manifest.read_text().replace("A1_ang", "A9_ang"))
-    with pytest.raises(BadInput, match="does not hold the clip A9_ang"):
+    with pytest.raises(BadInput, match=r"A1\.h5 does not hold the clip A9_ang as its manifest says; delete both and run again\.$"):
         describe(open_store(results / "media/track/A1.h5"))
 
 
@@ -104,5 +109,5 @@ def test_names_that_are_many_are_not_all_printed(results):
     manifest = json.loads((results / "features/w.json").read_text())
     manifest["clips"] = [f"clip{number}" for number in range(6000)]
     (results / "features/w.json").write_text(json.dumps(manifest))
-    with pytest.raises(BadInput, match="has no clip x: the manifest lists its"):
+    with pytest.raises(BadInput, match=r"w\.zarr has no clip x: name one of 6000 clips; its manifest lists them\.$"):
         describe_clip(open_store(results / "features/w.zarr"), "x")

@@ -60,19 +60,29 @@ def test_a_projection_has_a_point_for_each_clip_and_a_name_for_each_colour(many,
 
 
 def test_what_cannot_be_drawn_is_one_sentence(many, results):
-    for path, options, words in (
-        ("weights/w.json", {}, "holds weights, of which there is no picture"),
-        ("features/w.zarr", {}, "2 usable clips; a projection needs 3"),
-        ("media/track/A1.h5", {"clip": "A1_none"}, "no frames of A1_none"),
-        ("media/audio/A1", {"clip": "A1_mix"}, "no sound of A1_mix"),
-        ("media/faces/A1.h5", {"clip": "nobody"}, "has no clip nobody"),
-        ("features/many.zarr", {"sheet": "nowhere.csv"}, "nowhere.csv is no file"),
+    history = results / "heads/w/mlp/fold0.json"
+    history.unlink()
+    for path, options, sentence in (
+        ("weights/w.json", {}, "{} holds weights, of which there is no picture; leave out --plot."),
+        ("features/w.zarr", {}, "{} has 2 usable clips, and a projection needs 3; leave out --plot, or add --heatmap."),
+        ("media/track/A1.h5", {"clip": "A1_none"}, "{} has no frames of A1_none to draw; inspect it without --plot for the statuses, which say why."),
+        ("media/audio/A1", {"clip": "A1_mix"}, "{} has no sound of A1_mix to draw; inspect it without --plot for the statuses, which say why."),
+        ("media/faces/A1.h5", {"clip": "nobody"}, "{} has no clip nobody: known are A1_ang, A1_mix, A1_none."),
+        ("features/many.zarr", {"sheet": "nowhere.csv"}, "nowhere.csv is no file; name a checked sheet, results/data/sheet.csv of a run."),
+        ("heads/w/mlp/fold0.safetensors", {"clip": "A1_mix"}, "{} has no clip A1_mix: known are none."),
+        (
+            "heads/w/mlp/fold0.safetensors",
+            {},
+            f"{history} is not there, so there are no learning curves to draw; put it beside the head, or leave out --plot.",
+        ),
     ):
-        with pytest.raises(BadInput, match=words):
+        with pytest.raises(BadInput) as refused:
             plot(open_store(results / path), results / "out.png", **options)
-    for path in ("features/many.zarr", "media/body/A1.h5"):
-        with pytest.raises(BadInput, match=r"cannot be written"):
-            plot(open_store(results / path), results / "no_folder" / "out.png")
+        assert str(refused.value) == sentence.format(results / path)
+    with pytest.raises(BadInput, match=r"out\.png cannot be written \(.*\); name a \.png file in a folder that exists\.$"):
+        plot(many, results / "no_folder" / "out.png")
+    with pytest.raises(BadInput, match=r"out\.png cannot be written; name a \.png file in a folder that exists\.$"):
+        plot(open_store(results / "media/body/A1.h5"), results / "no_folder" / "out.png")
     (results / "data/sheet.csv").unlink()
-    with pytest.raises(BadInput, match="--colour emotion needs one"):
+    with pytest.raises(BadInput, match=r"no sheet is beside .*many\.zarr, and --colour emotion needs one: give --sheet, or --colour actor\.$"):
         plot(many, results / "out.png")

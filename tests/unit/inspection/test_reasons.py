@@ -1,12 +1,21 @@
 """The words for every kind of change, each written by hand."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from blemore.foreign import ABSENT
 from blemore.inspection.reasons import changes, named
+from blemore.inspection.today import _files
 
 CODE = {"blemore/a.py": "1", "blemore/b.py": "2", "envs/plain.yaml": "3"}
 CFG = {"layers": [6, 12], "segments": 1}
+
+
+def test_what_is_asked_for_each_time_and_what_was_stopped_is_said():
+    reason = SimpleNamespace(missing_output=[], incomplete_output=["x"], noio=True, nooutput=False, updated_input=set(), updated_input_run=set())
+    dag = SimpleNamespace(reason=lambda job: reason, workflow=None)
+    assert list(_files(SimpleNamespace(output=[]), dag)) == ["an earlier run was stopped in it", "runs whenever it is asked for"]
 
 
 def said(then, now, **blocks):

@@ -1,10 +1,13 @@
 from fractions import Fraction
+from unittest.mock import Mock
 
+import av
 import numpy as np
 import pytest
 import soxr
 from unit.media.recordings import levels, run_ffmpeg, write_video
 
+from blemore.media import audio
 from blemore.media.audio import NoAudio, read_audio, read_sound, read_sound_of
 from blemore.media.video import DecodeError, iter_video
 
@@ -128,6 +131,24 @@ def test_audio_statuses_of_the_recordings(media_folder):
         sound = read_sound(media_folder / "cases" / name, RATE_HZ)
         assert len(sound.samples)
         assert not sound.damaged
+
+
+def test_sound_of_which_nothing_is_decoded_is_a_decode_error(tmp_path, monkeypatch):
+    def nothing(container, stream, note):
+        note.damaged = note.damaged or stream.type == "audio"
+        return iter(()) if stream.type == "audio" else decode(container, stream, note)
+
+    decode = audio.decode
+    monkeypatch.setattr(audio, "decode", nothing)
+    with pytest.raises(DecodeError, match=r"nothing of its audio track can be decoded$"):
+        read_audio(one_second(tmp_path / "damaged.mkv", tone(1, RATE_HZ), RATE_HZ), RATE_HZ)
+
+
+def test_sound_that_ffmpeg_cannot_resample_is_a_decode_error(tmp_path, monkeypatch):
+    broken = Mock(resample=Mock(side_effect=av.error.InvalidDataError(1, "Invalid data")))
+    monkeypatch.setattr(audio.av, "AudioResampler", lambda **_: broken)
+    with pytest.raises(DecodeError, match=r"its audio track cannot be resampled \(Invalid data\)$"):
+        read_audio(one_second(tmp_path / "odd.mkv", tone(1, RATE_HZ), RATE_HZ), RATE_HZ)
 
 
 def test_sound_without_pictures_is_a_decode_error(tmp_path):

@@ -81,13 +81,19 @@ def test_only_the_asked_frames_are_decoded(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("index", [12, -1])
 def test_a_frame_that_is_not_there_is_refused(tmp_path, index):
-    with pytest.raises(IndexError, match="has 12 frames"):
+    with pytest.raises(IndexError, match=r"A1\.h5: clip a has 12 frames, asked for \["):
         read_frames(write_store(tmp_path / "A1.h5"), "a", [index])
 
 
 def test_a_clip_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(BadInput, match="does not hold the clip z as its manifest says"):
+    with pytest.raises(BadInput, match=r"A1\.h5 does not hold the clip z as its manifest says; delete both and run again\.$"):
         read_frames(write_store(tmp_path / "A1.h5"), "z", [0])
+
+
+def test_a_store_that_is_no_hdf5_is_refused(tmp_path):
+    write_store(tmp_path / "A1.h5").write_bytes(b"damage")
+    with pytest.raises(BadInput, match=r"A1\.h5 is damaged \(.*\); delete it and its manifest and run again\.$"):
+        read_clip(tmp_path / "A1.h5", "a", [])
 
 
 def test_every_clip_has_a_group_with_its_status(tmp_path):

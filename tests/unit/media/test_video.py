@@ -1,6 +1,8 @@
 from contextlib import closing
 from fractions import Fraction
 from itertools import accumulate
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import av
 import cv2
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.media.recordings import at_rate, checksum, ffmpeg_frames, levels, run_ffmpeg, write_video
 
-from blemore.media.video import DecodeError, iter_video, read_video
+from blemore.media.video import DecodeError, Picture, iter_video, read_video, shown_size
 
 CASES = {
     "face_then_none_vfr_late_audio.mov": 192,
@@ -118,7 +120,7 @@ def test_four_tenths_of_a_second_are_twelve_frames(tmp_path):
 def test_too_short_for_one_frame_is_said(tmp_path):
     path = write_video(tmp_path / "short.mkv", levels(2), [0, 10])
     assert list(iter_video(path, 10)) == []
-    with pytest.raises(DecodeError, match="too short for one frame at 10"):
+    with pytest.raises(DecodeError, match=r"short\.mkv: it is too short for one frame at 10 per second$"):
         read_video(path, 10)
 
 
@@ -288,6 +290,27 @@ def test_what_is_no_video_is_a_decode_error(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DecodeError, match="cannot be opened as a video"):
         read_video(path, 30)
+
+
+def test_a_folder_is_no_video(tmp_path):
+    with pytest.raises(DecodeError, match=r"it is no file that can be read$"):
+        read_video(tmp_path, 30)
+
+
+def test_pictures_too_large_to_be_true_are_a_decode_error():
+    with pytest.raises(DecodeError, match=r"^its header claims pictures of 100000 x 90000 pixels; at most [0-9,]+ pixels are read$"):
+        shown_size(SimpleNamespace(width=100_000, height=90_000, sample_aspect_ratio=None))
+
+
+def test_pictures_that_ffmpeg_cannot_convert_are_a_decode_error():
+    broken = Mock(reformat=Mock(side_effect=av.error.InvalidDataError(1, "Invalid data")))
+    with pytest.raises(DecodeError, match=r"^its pictures cannot be converted to RGB \(Invalid data\)$"):
+        _ = Picture(broken, 4, 4).rgb
+
+
+def test_a_rate_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"^0 frames per second; above 0 is expected$"):
+        iter_video("a.mov", 0)
 
 
 def test_sound_alone_is_a_decode_error(tmp_path):

@@ -80,7 +80,7 @@ def test_ensembles_of_other_clips_are_refused():
     def table(clip):
         return pd.DataFrame({"clip": [clip], "actor": ["A1"], "fold": [0]} | {f"truth_{emotion}": [100 * (emotion == "ang")] for emotion in EMOTIONS})
 
-    with pytest.raises(ValueError, match="b are about other clips than those of a"):
+    with pytest.raises(ValueError, match=r"^the decisions of b are about other clips than those of a$"):
         page_content([{"ensemble": "a"}, {"ensemble": "b"}], [table("x"), table("y")], {}, {}, "a")
 
 

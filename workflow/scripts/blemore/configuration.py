@@ -205,7 +205,7 @@ def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
     rate_hz = config["media"]["audio"]["sample_rate_hz"]
     takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") in (*SPEECH, "wav2vec2_finetuned")]
     if takes_audio and rate_hz != SPEECH_HZ:
-        yield f"media.audio.sample_rate_hz is {rate_hz}, but {takes_audio[0]} in encoders needs {SPEECH_HZ}."
+        yield f"media.audio.sample_rate_hz is {rate_hz}; it must be {SPEECH_HZ} for {takes_audio[0]}, which takes part."
 
 
 def _concatenation_problems(config: Mapping[str, Any]) -> Iterator[str]:

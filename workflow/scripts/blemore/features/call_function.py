@@ -12,12 +12,12 @@ def main(file: str, name: str, inputs: str, outputs: str) -> None:
     sys.path.insert(0, str(Path(file).resolve().parent))  # its neighbours can be imported, as if it were run by itself
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no Python file")
+        raise ImportError(f"{file} is no Python file; name a .py file in features.*.function.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for clip, array in getattr(module, name)(Path(inputs)):
         if Path(clip).name != clip:
-            raise ValueError(f"{name} yields {clip!r}, which is no clip; yield the names in {inputs}, without their extensions")
+            raise ValueError(f"{name} yields {clip!r}, which is no clip; yield the names in {inputs}, without their extensions.")
         np.save(Path(outputs) / f"{clip}.npy", np.asarray(array), allow_pickle=False)
 
 

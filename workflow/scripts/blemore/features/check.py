@@ -78,9 +78,9 @@ def report(config: Mapping[str, Any]) -> str:
 
 
 def _catalogue(config: Mapping[str, Any]) -> tuple[Catalogue | None, str]:
-    catalogue = catalogue_of(config)
+    catalogue, sheet = catalogue_of(config), config["data"]["train_sheet"]
     try:
-        return (catalogue, "") if catalogue.clips else (None, f"{config['data']['train_sheet']} names no clip.")
+        return (catalogue, "") if catalogue.clips else (None, f"{sheet} names no clip; add some, or name another sheet in data.train_sheet.")
     except BadInput as error:
         return None, str(error)
 

@@ -90,7 +90,7 @@ def run_limited(words: Sequence[str], timeout_s: float) -> None:
         except subprocess.TimeoutExpired:
             raise BadInput(f"{shlex.join(words)} took more than {timeout_s:g} s; raise features.*.timeout_s, or see in the log what it waits for.") from None
     if status:
-        raise BadInput(f"{shlex.join(words)} ended with status {status}; what it said is in the log.")
+        raise BadInput(f"{shlex.join(words)} ended with status {status}; see in the log what it said, and mend it.")
 
 
 @contextmanager

@@ -55,13 +55,13 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 raise BadInput(f"{file} line 1: there is no column {', '.join(absent)}; clip, fold and {COLUMNS[0]} to {COLUMNS[-1]} are needed.")
             yield from ((f"{file} line {reader.line_num}", {"fold": "", **row}) for row in reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{file} cannot be read as CSV in UTF-8 ({error}).") from None
+        raise BadInput(f"{file} cannot be read as CSV in UTF-8 ({error}); save it so, separated by commas.") from None
 
 
 def _check_clip(row: Mapping[str, str], clips: Mapping[str, Expected]) -> None:
     clip, given = row["clip"], row["fold"]
     if clip not in clips:
-        raise BadInput(f"{clip!r} is no clip of the sheets.")
+        raise BadInput(f"{clip!r} is no clip of the sheets; correct its name or leave the line out.")
     split, fold = clips[clip]
     if split == "test" and given:
         raise BadInput(f"{clip} has fold {given}; leave it empty, since it is a test clip.")
@@ -76,7 +76,7 @@ def _probabilities(row: Mapping[str, str]) -> list[float]:
     if not all(0 <= value <= 1 for value in values):
         raise BadInput(f"the probabilities of {row['clip']} are not six numbers from 0 to 1; leave the line out where there is no prediction.")
     if abs(sum(values) - 1) > TOLERANCE:
-        raise BadInput(f"the probabilities of {row['clip']} sum to {sum(values):.3g}, not 1.")
+        raise BadInput(f"the probabilities of {row['clip']} sum to {sum(values):.3g}, not 1; correct them or leave the line out.")
     return values
 
 

@@ -54,4 +54,4 @@ def problems(name: str, encoder: Mapping[str, Any]) -> Iterator[str]:
         yield f"features.{name}.command cannot be split into words ({error}); close its quotes."
         return
     if command and (absent := [place for place in PLACEHOLDERS if not any(place in word for word in words)]):
-        yield f"features.{name}.command does not hold {' and '.join(absent)}, which stand for the folders that it reads and writes."
+        yield f"features.{name}.command does not hold {' and '.join(absent)}; add what stands for the folders that it reads and writes."

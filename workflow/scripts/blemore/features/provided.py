@@ -39,7 +39,7 @@ def import_features(
     features = as_features(rows, actor)
     if not np.isin(features.status, USABLE).any():
         clip, row = next(iter(rows.items()))
-        raise BadInput(f"none of {len(rows)} clips has usable features; the first: {clip}: {row.reason}.")
+        raise BadInput(f"none of {len(rows)} clips has usable features (the first: {clip}: {row.reason}); mend the files, or features.*.train, test and width.")
     return features
 
 
@@ -70,7 +70,7 @@ def arrays_of_npz(path: Path) -> dict[str, NDArray[Any]]:
     except Exception as error:  # a damaged file may raise anything
         raise BadInput(f"{path} cannot be read as arrays X and filenames without pickle ({error}); save them again with np.savez.") from None
     if rows.ndim < 2 or len(rows) != len(names):
-        raise BadInput(f"{path}: X has shape {rows.shape} and filenames {len(names)} names; one row for each is expected.")
+        raise BadInput(f"{path}: X has shape {rows.shape} and filenames {len(names)} names; save them with one row for each name.")
     return dict(zip(map(clip_of, names), rows))
 
 

@@ -230,7 +230,7 @@ def _concatenation(name: str, config: Mapping[str, Any], catalogue: Catalogue | 
 def _external(name: str, config: Mapping[str, Any], catalogue: Catalogue | None) -> tuple[str, str, int | None]:
     encoder, clips = config["features"][name], _with_video(catalogue)
     if absent := lacking(encoder):
-        return PROGRAM_MISSING, f"features.{name} needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not there", clips
+        return PROGRAM_MISSING, f"features.{name} needs {', '.join(absent)}; put what is not there into its place", clips
     return READY, encoder["function"] or encoder["command"], clips
 
 

@@ -56,7 +56,9 @@ def build(recipe: Mapping[str, Any], folder: Path) -> Trainee:
     model, loading = loaded
     check_loading(folder, loading, {"classifier.weight", "classifier.bias"}, kind)
     if model.config.num_frames != recipe["n_frames"]:
-        raise BadInput(f"{folder} takes {model.config.num_frames} frames, but features.*.n_frames is {recipe['n_frames']}.")
+        raise BadInput(
+            f"{folder} takes {model.config.num_frames} frames, but features.*.n_frames is {recipe['n_frames']}; set it to {model.config.num_frames}."
+        )
     return Trainee(Classifier(model), tuple(f"model.{prefix}" for prefix in HEAD), save)
 
 

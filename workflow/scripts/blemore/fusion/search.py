@@ -108,9 +108,9 @@ def simplex(objective: Objective, step: float, max_hours: float) -> NDArray[np.f
     points, hours = simplex_hours(objective.members, objective.clips, parts)
     if hours > max_hours:
         raise BadInput(
-            f"The grid of weights with fusion.weights.step {step} has {points:,} points for {objective.members} encoders: about {hours:,.1f} h "
-            f"for one search on {objective.clips} clips, more than the {max_hours:g} h of fusion.weights.max_hours. "
-            "Take a larger step, or the method greedy."
+            f"the grid of weights with fusion.weights.step {step} has {points:,} points for {objective.members} encoders: about {hours:,.1f} h "
+            f"for one search on {objective.clips} clips, more than the {max_hours:g} h of fusion.weights.max_hours; "
+            "take a larger step, or the method greedy."
         )
     best, found = -np.inf, np.zeros(objective.members)
     for chunk in _compositions(parts, objective.members):

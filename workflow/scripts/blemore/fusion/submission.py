@@ -53,7 +53,7 @@ def validate_submission(path: str | Path, expected_keys: Collection[str]) -> Non
     problems = problems_of(read_predictions(path), expected_keys)
     if problems:
         more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise BadInput(f"{path} is no valid submission: {'; '.join(problems[:SHOWN])}{more}.")
+        raise BadInput(f"{path} is no valid submission ({'; '.join(problems[:SHOWN])}{more}); delete results/fusion and run again.")
 
 
 def problems_of(predictions: Mapping[str, Any], expected_keys: Collection[str]) -> list[str]:

@@ -39,9 +39,9 @@ def export(store: Store, out: Path, official: bool = False) -> None:
         BadInput: if the kind of store has no such form, or the ending is another.
     """
     if official and (out.suffix != ".npz" or store.kind != "features"):
-        raise BadInput(f"--official writes features to an .npz file; {store.path} is of kind {store.kind} and {out} ends in {out.suffix or 'nothing'}.")
+        raise BadInput(f"--official writes features to an .npz file, not {store.kind} of {store.path} to {out}; leave it out.")
     if out.suffix not in WRITERS:
-        raise BadInput(f"{out} ends in none of {', '.join(WRITERS)}, which say the format.")
+        raise BadInput(f"{out} does not say the format; let it end in one of {', '.join(WRITERS)}.")
     if not out.absolute().parent.is_dir():
         raise BadInput(f"{out.parent} is no folder; make it first.")
     _official(store, out) if official else WRITERS[out.suffix](store, out)

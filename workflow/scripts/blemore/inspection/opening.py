@@ -152,8 +152,8 @@ def check_clip(store: Store, clip: str) -> None:
 
     known = clips_of(store)
     if clip not in known:
-        near = did_you_mean(clip, known) if len(known) < 5000 else "the manifest lists its clips."
-        raise BadInput(f"{store.path} has no clip {clip}: {near if len(near) < 200 else 'the manifest lists its ' + str(len(known)) + ' clips.'}")
+        near = did_you_mean(clip, known) if len(known) < 5000 else ""
+        raise BadInput(f"{store.path} has no clip {clip}: {near if 0 < len(near) < 200 else f'name one of {len(known)} clips; its manifest lists them.'}")
 
 
 def file_of(store: Store, clip: str) -> Path:

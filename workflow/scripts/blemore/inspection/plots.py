@@ -77,7 +77,7 @@ def _projection(store: Store, rows: Any, colour: str, sheet: str | None) -> Figu
 
     usable = np.isin(rows.status, USABLE)
     if usable.sum() < 3:
-        raise BadInput(f"{store.path} has {usable.sum()} usable clips; a projection needs 3.")
+        raise BadInput(f"{store.path} has {usable.sum()} usable clips, and a projection needs 3; leave out --plot, or add --heatmap.")
     groups_of = np.array(_colours(store, rows, colour, sheet))[usable]
     reduction = PCA(2, svd_solver="randomized", random_state=0)
     points = reduction.fit_transform(StandardScaler().fit_transform(rows.embedding[usable].reshape(usable.sum(), -1).astype(np.float64)))
@@ -143,7 +143,7 @@ def _track(store: Store, clip: str | None) -> Figure:
     """Of one clip, how box and probability go; of a shard, the probability of every frame of every clip."""
     tracks = {name: arrays for name, _, arrays in groups(store, clip) if len(arrays.get("detected", []))}
     if not tracks:
-        raise BadInput(f"{store.path} has no frames{f' of {clip}' if clip else ''} to draw; its statuses say why.")
+        raise BadInput(f"{store.path} has no frames{f' of {clip}' if clip else ''} to draw; inspect it without --plot for the statuses, which say why.")
     if clip:
         return _one_track(clip, tracks[clip])
     longest = max(len(arrays["detected"]) for arrays in tracks.values())
@@ -178,7 +178,7 @@ def _sounds(store: Store, clip: str | None) -> Figure:
 
     files = [(name, path) for name in ([clip] if clip else clips_of(store)) if (path := file_of(store, name)).is_file()]
     if not files:
-        raise BadInput(f"{store.path} has no sound{f' of {clip}' if clip else ''}; its statuses say why.")
+        raise BadInput(f"{store.path} has no sound{f' of {clip}' if clip else ''} to draw; inspect it without --plot for the statuses, which say why.")
     figure = Figure(figsize=(9, max(4, 0.9 * len(files))), layout="constrained")
     panels = figure.subplots(2 if clip else len(files), 1, squeeze=False, sharex=True)[:, 0]
     for panel, (name, path) in zip(panels, files, strict=False):
@@ -193,10 +193,10 @@ def _sounds(store: Store, clip: str | None) -> Figure:
     return figure
 
 
-def _learning(store: Store, clip: str | None) -> Figure:
+def _learning(store: Store, _: str | None) -> Figure:
     history = store.path.with_suffix(".json")
-    if clip or not history.is_file():
-        raise BadInput(f"{history} is not there, so there are no learning curves to draw." if not clip else f"{store.path} has no clips; leave out --clip.")
+    if not history.is_file():
+        raise BadInput(f"{history} is not there, so there are no learning curves to draw; put it beside the head, or leave out --plot.")
     figure, axes = _figure(5, f"{store.path}: loss")
     for seed, curves in json.loads(history.read_text())["seeds"].items():
         axes.plot(curves["train_loss"], label=f"seed {seed}, training clips")
