@@ -110,7 +110,7 @@ def measure(title: str, train_clips: int, actors: int, test_clips: int, recorded
         pretend_finished(folder, plan, recorded)
         idle_s, said = snakemake(folder)
         assert "Nothing to be done" in said, said[-3000:]
-    print(f"{title}: {jobs} jobs; dry-run {_rate(dry_s, jobs)}; run with nothing to do {_rate(idle_s, jobs)}")
+    print(f"{title}: {jobs} jobs; dry-run {_rate(dry_s, jobs)}; run with nothing to do {_rate(idle_s, jobs)}; at most {_memory_gb():.1f} GB")
 
 
 def _total(plan: str) -> int:
@@ -120,6 +120,11 @@ def _total(plan: str) -> int:
 
 def _rate(seconds: float, jobs: int) -> str:
     return f"{seconds:.1f} s ({1000 * seconds / jobs:.2f} ms a job)"
+
+
+def _memory_gb() -> float:
+    """Of the largest call so far."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
 
 
 def measure_part(clips: int, actors: int, part: int) -> None:
@@ -133,9 +138,8 @@ def measure_part(clips: int, actors: int, part: int) -> None:
         config["data"]["only_actors"] = [f"A{index:05d}" for index in range(part)]
         (folder / "run.yaml").write_text(yaml.safe_dump(config))
         seconds, plan = snakemake(folder, "--dry-run", targets=("features", "media"))
-        memory_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     jobs = _total(plan)
-    print(f"{part:,} of {actors:,} actors, {clips * part // actors:,} of {clips:,} clips: {jobs:,} jobs; dry-run {_rate(seconds, jobs)}, {memory_gb:.1f} GB")
+    print(f"{part:,} of {actors:,} actors, {clips * part // actors:,} of {clips:,} clips: {jobs:,} jobs; dry-run {_rate(seconds, jobs)}, {_memory_gb():.1f} GB")
 
 
 def main() -> None:

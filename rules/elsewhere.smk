@@ -49,7 +49,7 @@ rule import_provided:
         "../envs/plain.yaml"
     threads: 1
     resources:
-        mem_mb=for_clips(600, per_clip=0.1),
+        mem_mb=for_clips(600, per_clip=0.3),
         runtime=for_clips(10, per_clip=0.02),
     params:
         cfg=settings("features.{encoder}", "columns", "test", "train", "width"),
