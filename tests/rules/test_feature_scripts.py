@@ -169,6 +169,10 @@ def test_joined_encoders_keep_what_made_each(media, tiny, tmp_path):
             lambda folder: shutil.copy(folder / "A1_loud.flac", folder / "A1_good.flac"),
             r"A1_good\.flac lasts 0\.800 s, not 1\.000 s; delete .*A1 and its manifest and run again\.$",
         ),
+        (
+            lambda folder: soundfile.write(folder / "A1_good.flac", np.zeros(8000), 8000),
+            r"A1_good\.flac has 8000 samples a second, but 16000 are needed; set media\.audio\.sample_rate_hz to that\.",
+        ),
     ],
 )
 def test_sound_that_is_not_what_its_manifest_says_is_refused(media, tiny, tmp_path, harm, said):

@@ -7,7 +7,7 @@ import yaml
 
 from blemore.configuration import RULES, TARGETS, active_ensembles, kind_schemas, left_out, parts_of, validate
 from blemore.features.kinds import FINE_TUNED
-from blemore.fusion.weights import PUBLISHED
+from blemore.fusion.published_weights import PUBLISHED
 from blemore.job import BadInput
 from blemore.problems import load_schema
 from blemore.report.published import FUSION_LINES, TEST_BASELINES

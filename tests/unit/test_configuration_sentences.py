@@ -1,14 +1,14 @@
 """Every sentence of the code of the configuration, word for word."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from unit.test_configuration import changed, refusal
 
 from blemore import configuration, problems
-from blemore.configuration import kind_schemas, validate_types
+from blemore.configuration import kind_schemas, validate, validate_types
 from blemore.job import BadInput
 from blemore.problems import load_schema
 
@@ -165,7 +165,41 @@ CASES = [
     ),
 ]
 
-TOO_FAST = "features.gemini.frames_per_second is 8; it must not be above media.clips.fps, 4."
+TOGETHER = [
+    (
+        {"media.clips.fps": 4, "features.gemini.frames_per_second": 8.0},
+        "features.gemini.frames_per_second is 8; it must not be above media.clips.fps, 4.",
+    ),
+    (
+        {"encoders": ["prosody", "both"], "concatenations.both": ["prosody", "wav2vec2"], "media.audio.sample_rate_hz": 22050},
+        "media.audio.sample_rate_hz is 22050; it must be 16000 for wav2vec2, which takes part.",
+    ),
+    (
+        {"encoders": ["clip_own"], "features.clip_own.fps": 12.5},
+        "features.clip_own.fps is 12.5; it must not be above media.body.fps, 10, or be null, which takes all.",
+    ),
+    (
+        {"encoders": ["two", "prosody"], "concatenations.two": ["prosody", "videoswin_own"], "features.videoswin_own.frames": "faces", "media.track.fps": 5},
+        "features.videoswin_own.fps is 10; it must not be above media.track.fps, 5, or be null, which takes all.",
+    ),
+    (
+        {"encoders": ["prosody", "openface3"], "fusion.weights.method": "paper_9"},
+        "fusion.weights.method is paper_9, which has no weight for any member of fusion.ensembles.all; choose another method or other members.",
+    ),
+    (
+        {"fusion.weights.method": "paper_12", "fusion.ensembles.theirs": ["hubert", "videomaev2/mlp_512"]},
+        "fusion.weights.method is paper_12, which has no weight for any member of fusion.ensembles.theirs; choose another method or other members.",
+    ),
+]
+FITTING = [
+    {"media.faces.size": 96},  # S4D looks at 160 pixels, for which crops are enlarged, as they are for its views
+    {"media.audio.sample_rate_hz": 22050, "encoders": ["prosody"]},
+    {"media.body.fps": 5},  # no encoder of single pictures takes part
+    {"encoders": ["clip_own"], "features.clip_own.fps": None, "media.body.fps": 5},
+    {"encoders": ["clip_own"], "features.clip_own.frames": "faces", "features.clip_own.fps": 30.0},
+    {"fusion.weights.method": "paper_9"},  # encoders that are not in the column weigh nothing beside those that are
+    {"fusion.weights.method": "paper_9", "fusion.ensembles.theirs": ["hubert"], "encoders": ["s4d", "hubert"]},
+]
 MISSING = "the setting media.track.fps is missing; it must be a number above 0 and at most 240."
 
 
@@ -179,8 +213,20 @@ def test_a_missing_setting_is_named_with_what_it_must_be(config):
     assert refusal(config) == MISSING
 
 
-def test_the_service_cannot_look_at_more_frames_than_there_are(config):
-    assert refusal(changed(changed(config, "media.clips.fps", 4), "features.gemini.frames_per_second", 8.0)) == TOO_FAST
+def all_changed(config, changes):
+    for path, value in changes.items():
+        changed(config, path, value)
+    return config
+
+
+@pytest.mark.parametrize(("changes", "sentence"), TOGETHER)
+def test_settings_that_contradict_each_other_get_a_sentence(config, changes, sentence):
+    assert refusal(all_changed(config, changes)) == sentence
+
+
+@pytest.mark.parametrize("changes", FITTING)
+def test_settings_that_only_look_contradictory_are_taken(config, changes):
+    assert validate(all_changed(config, changes)) is None
 
 
 def test_a_key_of_the_service_in_the_configuration_is_refused_and_not_repeated(config):
@@ -206,25 +252,25 @@ def refused(config: dict[str, Any], path: str, value: Any) -> str:
     return str(error.value)
 
 
-def settings(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Dotted names of all settings outside of the blocks with names of the user's."""
+def settings(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Dotted names of all settings outside of the blocks with names of the user's, and what each may be."""
     for name, entry in schema.get("properties", {}).items():
         if not isinstance(entry.get("additionalProperties"), Mapping):
-            yield from settings(entry, f"{path}{name}.") if "properties" in entry else [path + name]
+            yield from settings(entry, f"{path}{name}.") if "properties" in entry else [(path + name, entry)]
 
 
-def of_kinds(default: Mapping[str, Any]) -> Iterator[str]:
-    """Dotted names of the settings of one instance of each kind."""
+def of_kinds(default: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The same of one instance of each kind."""
     for block, what in (("features", "encoder"), ("classify.heads", "head")):
         instances = configuration._instances(default, block)
         for kind, schema in kind_schemas(load_schema("config"), what).items():
             name = next(name for name, instance in instances.items() if instance["kind"] == kind)
-            yield from (path for path in settings(schema, f"{block}.{name}.") if not path.endswith(".kind"))
+            yield from ((path, entry) for path, entry in settings(schema, f"{block}.{name}.") if not path.endswith(".kind"))
 
 
 def test_every_setting_of_a_wrong_type_is_named_with_what_it_must_be(config, monkeypatch):
     monkeypatch.setattr(problems, "SHOWN", 1000)
-    for paths in (list(settings(load_schema("config"))), list(of_kinds(config))):
+    for paths in ([*dict(settings(load_schema("config")))], [*dict(of_kinds(config))]):
         wrong = copy.deepcopy(config)
         for path in paths:
             changed(wrong, path, {"not": "this"})
@@ -236,6 +282,45 @@ def test_every_setting_of_a_wrong_type_is_named_with_what_it_must_be(config, mon
 
 
 def test_every_misspelt_setting_is_told_the_nearest(config):
-    paths = [path for path in (*settings(load_schema("config")), *of_kinds(config)) if "." in path]
+    paths = [path for path, _ in (*settings(load_schema("config")), *of_kinds(config)) if "." in path]
     for path in paths[::5]:
         assert refused(config, f"{path}x", 1).startswith(f"unknown setting {path}x: did you mean "), path
+
+
+def beyond(entry: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """Numbers just outside of what a setting may be, each with the bound that the sentence must name."""
+    if "minimum" in entry:
+        yield entry["minimum"] - 1, f"from {entry['minimum']} to" if "maximum" in entry else f"at least {entry['minimum']}"
+    if "exclusiveMinimum" in entry:
+        yield entry["exclusiveMinimum"], f"above {entry['exclusiveMinimum']}"
+    if "maximum" in entry:
+        yield entry["maximum"] + 1, f" {entry['maximum']}"
+    if "exclusiveMaximum" in entry:
+        yield entry["exclusiveMaximum"], f"below {entry['exclusiveMaximum']}"
+
+
+def numeric(found: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any], int]]:
+    """Settings that are numbers, and lists of them with the length that is set: name, what a number may be, length (0: no list)."""
+    for path, entry in found:
+        inner, length = (entry["items"], entry.get("minItems", 1)) if "array" in entry.get("type", ()) else (entry, 0)
+        if {"integer", "number"} & {*([inner["type"]] if isinstance(inner.get("type"), str) else inner.get("type", ()))}:
+            yield path, inner, length
+
+
+def test_every_number_beyond_its_range_is_told_the_range(config, monkeypatch):
+    monkeypatch.setattr(problems, "SHOWN", 1000)
+    tried = 0
+    for block in ([*numeric(settings(load_schema("config")))], [*numeric(of_kinds(config))]):
+        assert all(any(number < 1e9 for number, _ in beyond(entry)) and {"minimum", "exclusiveMinimum"} & entry.keys() for _, entry, _ in block)
+        for turn in range(2):
+            cases = {path: [*beyond(entry)][turn] + (length,) for path, entry, length in block if len([*beyond(entry)]) > turn}
+            wrong = all_changed(copy.deepcopy(config), {path: [number] * length if length else number for path, (number, _, length) in cases.items()})
+            with pytest.raises(BadInput) as error:
+                validate_types(wrong)
+            said = str(error.value)
+            for path, (number, bound, length) in cases.items():
+                place = f"{path}[0]" if length else path
+                [line] = [line for line in said.splitlines() if line.startswith(f"  - {place} is {number!r}; it must be ")]
+                assert bound in line.partition("it must be")[2]
+            tried += len(cases)
+    assert tried > 130

@@ -56,6 +56,15 @@ def test_modules_that_change_no_number_are_exactly_these():
     assert {"blemore/job.py"} == CHANGES_NO_NUMBER
 
 
+def test_they_are_in_no_fingerprint_and_every_other_module_is(repository):
+    for script, env in rule_scripts(repository):
+        modules = {path.relative_to(SCRIPTS).as_posix() for path in reached(SCRIPTS / script)}
+        found = {name for name in fingerprint(script, env) if not name.startswith("envs/")}
+        assert "blemore/job.py" in modules, script
+        assert found == modules - {"blemore/job.py"}, script
+        assert {script, "blemore/__init__.py"} <= found
+
+
 def test_a_comment_in_an_environment_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "ENVS", tmp_path)
     digests = []

@@ -10,6 +10,7 @@ from blemore.features.audio import audio_clips
 from blemore.features.extraction import collect
 from blemore.features.pooling import STATISTICS, segment_statistics
 from blemore.features.ranges import Range, highest, layer_ranges
+from blemore.features.sound import SPEECH_RATE_HZ
 from blemore.features.wav2vec2 import HiddenLayers
 from blemore.features.weights import open_folder
 from blemore.job import run
@@ -28,7 +29,7 @@ def main(snakemake) -> None:
     states = HiddenLayers(folder, cfg["kind"], (0, highest(ranges)), cfg["precision"], resolve_device(runtime["device"]))
     named = layer_ranges(ranges)
     embed = statistics_of_layers(states, list(named.values()), cfg["segments"])
-    features = collect(audio_clips(audio), embed, (len(named), STATISTICS * states.width), params.actors)
+    features = collect(audio_clips(audio, SPEECH_RATE_HZ), embed, (len(named), STATISTICS * states.width), params.actors)
     attributes = provenance(params, {"audio": audio}, ("numpy", "torch", "transformers"), weights=weights, layers=list(named))
     write_features(snakemake.output.store, features, attributes, ("clip", "layers", "feature"))
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from blemore.features.audio import audio_clips
 from blemore.features.extraction import extract
+from blemore.features.sound import SPEECH_RATE_HZ
 from blemore.features.wav2vec2 import LayerMean
 from blemore.features.weights import open_folder
 from blemore.job import run
@@ -19,7 +20,7 @@ def main(snakemake) -> None:
     deterministic()
     folder, weights = open_folder(cfg["model"], cfg["revision"], runtime["weights"], snakemake.input.weights)
     encode = LayerMean(folder, cfg["kind"], cfg["layers"], cfg["precision"], resolve_device(runtime["device"]))
-    features = extract(audio_clips(snakemake.input.audio), encode, encode.width, cfg["segments"], snakemake.params.actors)
+    features = extract(audio_clips(snakemake.input.audio, SPEECH_RATE_HZ), encode, encode.width, cfg["segments"], snakemake.params.actors)
     attributes = provenance(snakemake.params, {"audio": snakemake.input.audio}, ("numpy", "torch", "transformers"), weights=weights)
     write_features(snakemake.output.store, features, attributes)
 

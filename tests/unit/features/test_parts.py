@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from blemore.features.parts import SOUND_RATE_HZ, clip_parts, clip_seconds, retimed
+from blemore.features.parts import clip_parts, clip_seconds, retimed
+from blemore.features.sound import SPEECH_RATE_HZ
 from blemore.media.clips import AUDIO_RATE_HZ, write_mp4
 
 ENCODING = {"fps": 30, "max_height": 64, "crf": 23, "audio_bitrate": 64000}
@@ -33,8 +34,8 @@ def test_sound_and_instruction_are_parts_of_their_own(clip):
     parts = clip_parts(clip, 1.0, True, "look")
     assert [part.mime_type for part in parts] == ["video/mp4", "audio/wav", "text/plain"]
     samples, rate_hz = soundfile.read(io.BytesIO(parts[1].data))
-    assert rate_hz == SOUND_RATE_HZ
-    assert len(samples) == 2 * SOUND_RATE_HZ
+    assert rate_hz == SPEECH_RATE_HZ
+    assert len(samples) == 2 * SPEECH_RATE_HZ
     assert 0.3 < np.std(samples) < 0.4
 
 

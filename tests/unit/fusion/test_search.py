@@ -11,9 +11,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 from unit.fusion.cases import degenerate, random_probabilities, random_truth
 
+from blemore.fusion.published_weights import PUBLISHED
 from blemore.fusion.search import Data, Objective, simplex_hours
 from blemore.fusion.thresholds import grid_scores
-from blemore.fusion.weights import PUBLISHED, fuse, search_temperatures, search_weights, stack, temper
+from blemore.fusion.weights import fuse, search_temperatures, search_weights, stack, temper
 from blemore.job import BadInput
 
 

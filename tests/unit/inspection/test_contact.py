@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import soundfile
 from unit.inspection.conftest import CLIPS, MADE, MARGIN, SIZE, landmarks_of
 
 from blemore.inspection.contact import CLIP, EDGE, GREY, LINE, RED, SHARD, contact_sheet
@@ -84,5 +85,8 @@ def test_a_folder_of_mp4_clips_is_a_sheet_too(results):
     finish_folder(folder, ".mp4", dict(zip(CLIPS, (OK, OK, 6))), MADE | {"settings": {"fps": 10}})
     found = {one.clip: one for one in films(open_store(folder), CLIPS, 12)}
     assert (len(found["A1_ang"].pictures), len(found["A1_ang"].sound), found["A1_mix"].pictures) == (5, 8000, [])
+    slow = soundfile.read(results / "media/audio/A1/A1_ang.flac")[0]
+    soundfile.write(results / "media/audio/A1/A1_ang.flac", slow[:4800], 8000, subtype="PCM_24")
+    assert len(next(iter(films(open_store(folder), ["A1_ang"], 12))).sound) == 4000  # half a second at any rate
     plot(open_store(folder), results / "clips.png")
     assert cv2.imread(str(results / "clips.png")).shape[1] == SHARD.width

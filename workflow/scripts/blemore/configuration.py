@@ -10,8 +10,10 @@ from blemore.features import programs
 from blemore.features.api_requests import MOST_FRAMES
 from blemore.features.kinds import FINE_TUNED, OWN, OWN_HEAD, SPEECH
 from blemore.features.ranges import highest, layer_ranges, range_name
+from blemore.features.sound import SPEECH_RATE_HZ
 from blemore.finetune.recipes import resolve
 from blemore.finetune.s4d_sizes import Sizes
+from blemore.fusion.published_weights import PUBLISHED
 from blemore.fusion.steps import steps_of_one
 from blemore.job import BadInput
 from blemore.problems import did_you_mean, expectation, load_schema, refuse, validator
@@ -38,7 +40,7 @@ TARGETS = {
 RULES = {script.stem for script in SCRIPTS.glob("*.py")}
 CONCATENATION = "concatenation"
 KINDS = (("features", "encoder"), ("classify.heads", "head"))
-SPEECH_HZ = 16000
+PICTURES_BY = {"faces": "track", "body": "body"}  # block of `media` that sets their rate
 MAY_BE_NONE = ("ema", "clip_grad", "patience")
 
 
@@ -49,7 +51,7 @@ def validate(config: Mapping[str, Any]) -> None:
         BadInput: with all problems at once, each with the setting, its value and what is allowed.
     """
     validate_types(config)
-    refuse([*_encoder_problems(config), *_curve_problems(config), *_ensemble_problems(config)], "the configuration")
+    refuse([*_encoder_problems(config), *_curve_problems(config), *_ensemble_problems(config), *_published_problems(config)], "the configuration")
 
 
 def validate_types(config: Mapping[str, Any]) -> None:
@@ -202,10 +204,21 @@ def _encoder_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield from _fine_tuning_problems(name, encoder)
         if encoder["kind"] == "gemini":
             yield from _gemini_problems(name, encoder, config["media"]["clips"])
-    rate_hz = config["media"]["audio"]["sample_rate_hz"]
-    takes_audio = [name for name in config["encoders"] if features.get(name, {}).get("kind") in (*SPEECH, "wav2vec2_finetuned")]
-    if takes_audio and rate_hz != SPEECH_HZ:
-        yield f"media.audio.sample_rate_hz is {rate_hz}; it must be {SPEECH_HZ} for {takes_audio[0]}, which takes part."
+    yield from _media_problems(config)
+
+
+def _media_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """What the encoders that take part need of the media stage and do not get; smaller pictures than they look at are enlarged."""
+    media, features = config["media"], config["features"]
+    takes_part = {name: features[name] for name in parts_of(config, config["encoders"]) if name in features}
+    rate_hz = media["audio"]["sample_rate_hz"]
+    hearing = [name for name, encoder in takes_part.items() if encoder["kind"] in (*SPEECH, "wav2vec2_finetuned")]
+    if hearing and rate_hz != SPEECH_RATE_HZ:
+        yield f"media.audio.sample_rate_hz is {rate_hz}; it must be {SPEECH_RATE_HZ} for {hearing[0]}, which takes part."
+    for name, encoder in takes_part.items():
+        kept = PICTURES_BY[encoder["frames"]] if encoder.get("fps") else ""
+        if kept and encoder["fps"] > media[kept]["fps"]:
+            yield f"features.{name}.fps is {encoder['fps']:g}; it must not be above media.{kept}.fps, {media[kept]['fps']:g}, or be null, which takes all."
 
 
 def _concatenation_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -289,3 +302,12 @@ def _ensemble_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 yield f"fusion.ensembles.{name} names the head {head}, which is not in classify.heads: {did_you_mean(head, heads)}"
         if len(set(members)) < len(members):
             yield f"fusion.ensembles.{name} names a member twice; name each once."
+
+
+def _published_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    method = config["fusion"]["weights"]["method"]
+    if method not in PUBLISHED:
+        return
+    for name, members in active_ensembles(config, config["encoders"]).items():
+        if len(members) > 1 and not PUBLISHED[method].keys() & dict(members):
+            yield f"fusion.weights.method is {method}, which has no weight for any member of fusion.ensembles.{name}; choose another method or other members."

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import av
 import numpy as np
 
+from blemore.features.sound import SPEECH_RATE_HZ
 from blemore.media.audio import NoAudio, read_audio
-
-SOUND_RATE_HZ = 16000
 
 
 class Part(NamedTuple):
@@ -52,16 +51,16 @@ def retimed(clip: str | Path, factor: float) -> bytes:
 
 
 def sound_wav(clip: str | Path) -> bytes:
-    """The sound of a clip as 16-bit WAV at `SOUND_RATE_HZ`; empty where it has none."""
+    """The sound of a clip as 16-bit WAV at `SPEECH_RATE_HZ`; empty where it has none."""
     try:
-        samples = read_audio(clip, SOUND_RATE_HZ)
+        samples = read_audio(clip, SPEECH_RATE_HZ)
     except NoAudio:
         return b""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)
         writer.setsampwidth(2)
-        writer.setframerate(SOUND_RATE_HZ)
+        writer.setframerate(SPEECH_RATE_HZ)
         writer.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
     return file.getvalue()
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from blemore.features.checkpoints import load_model, read_json
 from blemore.features.extraction import TooShort
+from blemore.features.sound import SPEECH_RATE_HZ
 from blemore.job import BadInput
 
 CLASSES = {kind: f"{kind}.modeling_{kind}.{name}Model" for kind, name in (("wav2vec2", "Wav2Vec2"), ("wavlm", "WavLM"), ("hubert", "Hubert"))}
-SAMPLE_RATE_HZ = 16000
 
 
 class HiddenLayers:
@@ -83,6 +83,6 @@ def _hears(folder: Path) -> Mapping[str, Any]:
     """What the checkpoint's own feature extractor does to a waveform; one without the file is taken to normalise, as all large models do."""
     path = folder / "preprocessor_config.json"
     settings = read_json(path) if path.is_file() else {}
-    if settings.get("sampling_rate", SAMPLE_RATE_HZ) != SAMPLE_RATE_HZ:
-        raise BadInput(f"{folder} hears {settings['sampling_rate']} samples a second, but audio of {SAMPLE_RATE_HZ} is what there is; mend features.*.model.")
+    if settings.get("sampling_rate", SPEECH_RATE_HZ) != SPEECH_RATE_HZ:
+        raise BadInput(f"{folder} hears {settings['sampling_rate']} samples a second, but audio of {SPEECH_RATE_HZ} is what there is; mend features.*.model.")
     return settings

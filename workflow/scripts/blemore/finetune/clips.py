@@ -109,7 +109,7 @@ class Sound:
     equal_lengths = False
 
     def __init__(self, crop_s: float, sample_rate_hz: int) -> None:
-        self.length = round(crop_s * sample_rate_hz)
+        self.length, self.sample_rate_hz = round(crop_s * sample_rate_hz), sample_rate_hz
 
     def training(self, source: Source, rng: np.random.Generator) -> torch.Tensor:
         """float32 (samples,)."""
@@ -122,7 +122,7 @@ class Sound:
         return torch.from_numpy(normalised(self._read(source)))[None]
 
     def _read(self, source: Source) -> NDArray[np.float32]:
-        samples = read_flac(Path(source.store) / f"{source.clip}.flac", source.duration_s)
+        samples = read_flac(Path(source.store) / f"{source.clip}.flac", source.duration_s, self.sample_rate_hz)
         # Less than the 400 samples that one frame of wav2vec2 needs is repeated to them.
         return samples if len(samples) >= 400 else looped(samples, 400, 0)
 

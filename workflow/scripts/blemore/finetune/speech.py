@@ -11,12 +11,12 @@ from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2Model
 
 from blemore.data.labels import EMOTIONS
 from blemore.features.checkpoints import DRAWN_IN_TRAINING, model_type
+from blemore.features.sound import SPEECH_RATE_HZ
 from blemore.finetune.clips import Sound
 from blemore.finetune.trainee import Trainee, check_loading
 from blemore.job import BadInput
 
 HEAD = ("pooling.", "head.")
-SAMPLE_RATE_HZ = 16000
 ATTENTION_WIDTH = 128
 
 
@@ -85,4 +85,4 @@ def open_trained(recipe: Mapping[str, Any], folder: Path) -> nn.Module:
 
 def media(recipe: Mapping[str, Any], folder: Path) -> Sound:
     """Audio at the rate of the encoder."""
-    return Sound(recipe["crop_s"], SAMPLE_RATE_HZ)
+    return Sound(recipe["crop_s"], SPEECH_RATE_HZ)

@@ -9,38 +9,12 @@ from scipy import optimize
 
 from blemore.data.labels import EMOTIONS
 from blemore.fusion import search
+from blemore.fusion.published_weights import PUBLISHED
 
 Method = Literal["greedy", "uniform", "simplex", "coordinate", "cma_es", "paper_9", "paper_12"]
 Average = Literal["probabilities", "log_probabilities"]
 SMALLEST = 1e-12  # below it a probability's logarithm would outvote all other encoders
 TEMPERATURES = (0.05, 20.0)
-
-# Table III of the paper, by the default names of its encoders. Its second column prints ten weights, which sum to 1.
-PUBLISHED = {
-    "paper_9": {
-        "s4d": 0.094,
-        "wav2vec2": 0.170,
-        "hicmae": 0.261,
-        "wavlm": 0.156,
-        "imagebind": 0.050,
-        "clip": 0.071,
-        "dinov2": 0.041,
-        "dinov3": 0.092,
-        "videoswin": 0.064,
-    },
-    "paper_12": {
-        "s4d": 0.117,
-        "wav2vec2": 0.111,
-        "gemini": 0.192,
-        "timesformer": 0.090,
-        "videomae": 0.110,
-        "hicmae": 0.103,
-        "wavlm": 0.124,
-        "imagebind": 0.079,
-        "dinov3": 0.042,
-        "videoswin": 0.032,
-    },
-}
 
 
 class Stack(NamedTuple):

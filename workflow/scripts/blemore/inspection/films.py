@@ -60,7 +60,7 @@ def _mp4(store: Store, clip: str, most: int) -> Film:
     chosen = spread(len(frames), most)
     pictures, times_s = [frames[index].pixels for index in chosen], np.array([frames[index].timestamp_s for index in chosen])
     boxes, landmarks, detected = _face(store, clip, times_s, np.full((len(chosen), 4), np.nan, np.float32))
-    return Film(clip, status, len(frames), pictures, times_s, boxes, landmarks, detected, _sound(store, clip)[: round(16000 * len(frames) / fps)])
+    return Film(clip, status, len(frames), pictures, times_s, boxes, landmarks, detected, _sound(store, clip, len(frames) / fps))
 
 
 def _empty(store: Store, clip: str, status: str) -> Film:
@@ -105,7 +105,10 @@ def _on_body(seen: FaceTrack, boxes: NDArray) -> NDArray:
     return (seen.landmarks - seen.boxes[:, np.newaxis, :2]) * scale[:, np.newaxis] + boxes[:, np.newaxis, :2]
 
 
-def _sound(store: Store, clip: str) -> NDArray[np.float32]:
-    """The clip's sound from the audio folder beside the store."""
+def _sound(store: Store, clip: str, length_s: float | None = None) -> NDArray[np.float32]:
+    """The clip's sound from the audio folder beside the store, all of it or its first seconds."""
     path: Path = store.path.parent.parent / "audio" / store.path.stem / f"{clip}.flac"
-    return soundfile.read(path, dtype="float32")[0] if path.is_file() else np.zeros(0, np.float32)
+    if not path.is_file():
+        return np.zeros(0, np.float32)
+    samples, sample_rate_hz = soundfile.read(path, dtype="float32")
+    return samples if length_s is None else samples[: round(length_s * sample_rate_hz)]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blemore.fusion.published_weights import PUBLISHED
 from blemore.fusion.submission_list import ServerScores
-from blemore.fusion.weights import PUBLISHED
 from blemore.report.published import (
     ADAPTED_ENCODERS,
     ENCODER_LINES,
