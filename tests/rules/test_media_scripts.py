@@ -12,6 +12,7 @@ from rules.media_stage import CFG, STORES, run_script
 from unit.media.recordings import run_ffmpeg
 
 from blemore.job import BadInput
+from blemore.media import shard as shard_module
 from blemore.media.body import person_crop
 from blemore.media.frames import read_frames
 from blemore.media.images import shrink
@@ -190,3 +191,20 @@ def test_one_picture_and_four_tenths_of_a_second_keep_their_length(odd_files, tm
     assert len(read_track(tmp_path / STORES["track_faces"], "one")[1].detected) == n_frames
     run_script("extract_audio", {"one": odd_files / f"{file}.mp4"}, tmp_path)
     assert soundfile.info(tmp_path / "audio" / "A1" / "one.flac").frames == n_samples
+
+
+def test_less_than_half_a_sample_of_sound_is_too_short(tmp_path, capsys):
+    source = ["-f", "lavfi", "-i", "color=size=64x48:rate=60000:duration=0.00001", "-f", "lavfi", "-i", "sine=duration=0.1"]
+    run_ffmpeg(*source, "-c:v", "mpeg4", "-video_track_timescale", "60000", "-c:a", "aac", tmp_path / "instant.mp4", "-f", "null")
+    manifest = run_script("extract_audio", {"one": tmp_path / "instant.mp4"}, tmp_path / "results")
+    assert (manifest["status"], manifest["duration_s"]) == ({"one": "too_short"}, {})
+    assert capsys.readouterr().out == "one: too_short, it is too short for one frame or sample.\n"
+
+
+@pytest.mark.parametrize(("name", "n_frames"), [("track_faces", 30), ("crop_faces", 30), ("sample_body_frames", 15), ("cut_clips", 5)])
+def test_progress_counts_the_frames_of_each_clip(results, shard, tmp_path, monkeypatch, name, n_frames):
+    steps = []
+    monkeypatch.setattr(shard_module.Progress, "step", lambda self, parts=0: steps.append(parts))
+    shutil.copytree(results / "track", tmp_path / "track")
+    run_script(name, {"absent": None, "good": shard / "good.mpg"}, tmp_path)
+    assert steps == [0, n_frames]

@@ -87,3 +87,71 @@ def test_what_may_name_files_stays_in_its_folder_and_is_one_plain_word(text):
         assert os.path.normpath(f"results/media/audio/{name}/{name}.flac") == f"results/media/audio/{name}/{name}.flac"
         assert shlex.quote(name) == name
         assert not set(name) & set("{}%")
+
+
+TEST_SHEET = """filename,video_id,mix,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience
+test_0001,B1,0,sad,,,
+test_0002,B1,1,ang,hap,70,30
+"""
+TAKEN = "; give each clip its own name."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        # against the train sheet
+        ("test_0002", "A101_ang_int1_ver1", "{test} line 3: filename A101_ang_int1_ver1 is also in {train} line 2; give each clip its own name."),
+        (
+            "test_0002",
+            "A101_Ang_int1_ver1",
+            "{test} line 3: filename A101_Ang_int1_ver1 differs only in case from A101_ang_int1_ver1 in {train} line 2; give each clip its own name.",
+        ),
+        ("test_0001", "A103_mix_fea_sad_70_30_ver1.mp4", "{test} line 2: filename A103_mix_fea_sad_70_30_ver1 is also in {train} line 7" + TAKEN),
+        ("B1,0", "a101,0", "{test} line 2: video_id a101 differs only in case from A101 in {train} line 2; write an actor in one way."),
+        ("B1,0", "A101,0", WORKS),  # which `check` says
+        # by itself
+        ("B1,0,sad,,,", ",,,,,", WORKS),
+        ("test_0002", "test_0001", "{test} line 3: filename test_0001 is also in {test} line 2; give each clip its own name."),
+        ("filename", "file", ["{test} has no column filename; did you mean file?", "{test} has an unknown column 'file'; did you mean filename?"]),
+        (TEST_SHEET, "", "{test} is empty; its first line must name the columns " + ", ".join(COLUMNS) + "."),
+        (",", ";", "{test} is separated by semicolons; save it with commas."),
+        ("sad", b"tr\xe4ge", "{test} is not UTF-8 (byte 98 is 0xe4); save it as CSV UTF-8."),
+        (TEST_SHEET, b"PK\x03\x04\x00", "{test} is no text, since it holds a zero byte; save it as CSV UTF-8."),
+        ("test_0001", "test_0001,", "{test} line 2 has 8 cells where the header has 7; quote values that hold a comma."),
+        ("test_0001", "../test_0001", "{test} line 2: filename '../test_0001' cannot name files; it must be " + NAME_RULE + "."),
+        ("70,30", "60,40", "{test} line 3: saliences are 60/40, and only 50/50, 70/30 and 30/70 exist; correct the row."),
+        ("sad", "sadness", "{test} line 2: emotion_1 is 'sadness'; it must be one of ang, disg, fea, hap, sad, neu, empty."),
+        (
+            "test_0002,B1",
+            "A101_mix_ang_hap_30_70_ver9,A101",
+            [
+                "{test} line 3: filename A101_mix_ang_hap_30_70_ver9 says emotion_1_salience 30, the column says 70; correct one of them.",
+                "{test} line 3: filename A101_mix_ang_hap_30_70_ver9 says emotion_2_salience 70, the column says 30; correct one of them.",
+            ],
+        ),
+    ],
+)
+def test_a_corrupted_test_sheet_gets_a_sentence_or_works(tmp_path, old, new, expected):
+    (tmp_path / "train_metadata.csv").write_text(SMALL)
+    written = new.encode() if isinstance(new, str) else new
+    assert old in TEST_SHEET
+    (tmp_path / "test_metadata.csv").write_bytes(TEST_SHEET.encode().replace(old.encode(), written, -1 if len(old) == 1 else 1))
+    catalogue = Catalogue(data_block(tmp_path))
+    if expected == WORKS:
+        assert (checked_sheet(catalogue)["split"] == "test").sum() == 2
+        return
+    places = {"test": tmp_path / "test_metadata.csv", "train": tmp_path / "train_metadata.csv"}
+    sentences = [one.format(**places) for one in ([expected] if isinstance(expected, str) else expected)]
+    assert [line.removeprefix("  - ") for line in refusal(catalogue).splitlines()][-len(sentences) :] == sentences
+
+
+def test_a_clip_of_a_further_sheet_is_no_other_sheets_too(tmp_path):
+    (tmp_path / "train_metadata.csv").write_text(SMALL)
+    header, _, third = SMALL.splitlines()[0], *SMALL.splitlines()[2:4]
+    (tmp_path / "more.csv").write_text(f"{header}\n{third.replace('A102', 'C1')}\n{third}\n")
+    (tmp_path / "test_metadata.csv").write_text("filename\nC1_NEU_sit2_ver1\n")
+    catalogue = Catalogue(data_block(tmp_path, train_only=[{"sheet": "more.csv", "videos": []}]))
+    assert refusal(catalogue).splitlines()[1:] == [
+        f"  - {tmp_path}/more.csv line 3: filename A102_neu_sit2_ver1 is also in {tmp_path}/train_metadata.csv line 4{TAKEN}",
+        f"  - {tmp_path}/test_metadata.csv line 2: filename C1_NEU_sit2_ver1 differs only in case from C1_neu_sit2_ver1 in {tmp_path}/more.csv line 2{TAKEN}",
+    ]

@@ -339,7 +339,7 @@ def test_blocks_with_experts_are_not_frozen():
 def test_layer_decay_of_timm():
     model = S4D(**TINY)
     freeze(model, 1, train_dense=True)
-    groups = param_groups_layer_decay(model, weight_decay=0.05, layer_decay=0.5, no_weight_decay_list=model.no_weight_decay())
+    groups = param_groups_layer_decay(model, weight_decay=0.05, layer_decay=0.5)
     by_parameter = {parameter: (group["lr_scale"], group["weight_decay"]) for group in groups for parameter in group["params"]}
     found = {name: by_parameter[parameter] for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert len(by_parameter) == len(found)

@@ -78,6 +78,24 @@ def test_stereo_becomes_the_mean_of_both_whatever_the_codec(tmp_path, codec):
     assert read_audio(path, RATE_HZ) == pytest.approx(both.mean(0), abs=1e-3)
 
 
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_f32le", "ac3"])
+@pytest.mark.parametrize("layout", ["5.1", "5.1(side)", "7.1"])
+def test_surround_sound_is_mixed_as_the_ffmpeg_program_does(tmp_path, layout, codec):
+    channels = "|".join(f".9*sin({300 * (number + 1)}*2*PI*t)" for number in range(8 if layout == "7.1" else 6))
+    picture = ["-f", "lavfi", "-i", "color=size=32x32:rate=25:duration=1", "-f", "lavfi", "-i", f"aevalsrc={channels}:c={layout}:s=48000:d=1"]
+    path = tmp_path / "surround.mkv"
+    run_ffmpeg(*picture, "-c:v", "ffv1", "-c:a", codec, path, "-f", "null")
+    reference = mixed_by_ffmpeg(path)
+    assert np.abs(reference).max() > 0.3
+    samples = read_audio(path, RATE_HZ)[: len(reference)]
+    assert samples[400:-400] == pytest.approx(reference[400 : len(samples) - 400], abs=2e-3)
+
+
+def mixed_by_ffmpeg(path):
+    resample = f"aresample={RATE_HZ}:rematrix_maxval=1:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=mono"
+    return np.frombuffer(run_ffmpeg("-i", path, "-map", "0:a:0", "-af", resample, "-f", "f32le"), np.float32)
+
+
 def test_peaks_above_one_are_scaled_and_the_gain_is_told(tmp_path):
     one_second(tmp_path / "loud.mkv", tone(1, RATE_HZ, level=0.9), RATE_HZ)
     path = tmp_path / "louder.mkv"
@@ -98,8 +116,7 @@ def test_digital_silence_stays_silence(tmp_path):
 def test_recordings_agree_with_the_ffmpeg_program(media_folder, name):
     path = media_folder / name
     samples = read_audio(path, RATE_HZ)
-    resample = f"aresample={RATE_HZ}:rematrix_maxval=1:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=mono"
-    reference = np.frombuffer(run_ffmpeg("-i", path, "-map", "0:a:0", "-af", resample, "-f", "f32le"), np.float32)
+    reference = mixed_by_ffmpeg(path)
     shared = min(len(samples), len(reference))
     assert shared > 0.95 * len(samples)
     # The program leaves up to a millisecond of offset uncorrected, and a start between two samples where it falls.

@@ -88,6 +88,14 @@ def test_followed_landmarks_lie_close_to_those_of_facenet_in_every_frame(media_f
         assert (np.linalg.norm(followed.landmarks - plain.landmarks, axis=2).mean(1) / eyes).mean() < 0.04
 
 
+@pytest.mark.parametrize("plain", [{}, {"stride": 1, "detect_height": None}])
+@pytest.mark.parametrize("changes", [{"thresholds": (1.0, 0.7, 0.7)}, {"thresholds": (0.6, 1.0, 0.7)}, {"thresholds": (0.6, 0.7, 1.0)}, {"min_face_px": 400}])
+def test_a_network_that_believes_nothing_and_too_large_a_smallest_face_find_none(media_folder, changes, plain):
+    frames = pixels(media_folder / "cases" / "single_face.mp4", count=2)
+    assert track_face(frames, TrackSettings(**plain)).detected.all()
+    assert not track_face(frames, TrackSettings(**plain, **changes)).detected.any()
+
+
 def every_field_equal(one, other):
     return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
 
