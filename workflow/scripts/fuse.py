@@ -32,7 +32,8 @@ def main(snakemake) -> None:
     scored = np.array([scored_predictions(folds, train, read) for folds, _ in stores.values()])
     predicted = np.array([mean_predictions(of_test, test["filename"], read) for _, of_test in stores.values()])
 
-    data = OutOfFold(scored, percentages(train), train["fold"].to_numpy(int), train["video_id"].to_numpy(str), _encoders(stores))
+    encoders = tuple(encoder for encoder, _ in snakemake.params.members)
+    data = OutOfFold(scored, percentages(train), train["fold"].to_numpy(int), train["video_id"].to_numpy(str), encoders)
     epochs_on_scored_fold = snakemake.params.classify["early_stopping"] == "paper"
     settings = dict(snakemake.params.cfg)
     resamples = settings.pop("resamples")
@@ -113,10 +114,6 @@ def _durations(stores: list[str], train: pd.DataFrame) -> list[float]:
     for found in map(read_durations, stores):
         seconds |= {clip: max(value, seconds.get(clip, 0.0)) for clip, value in found.items()}
     return [seconds.get(clip, float("nan")) for clip in train["filename"]]
-
-
-def _encoders(stores: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(member.split("/")[0] for member in stores)
 
 
 def _decisions(train: pd.DataFrame, data: OutOfFold, evaluations: dict[str, Evaluation]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 SCRIPTS = Path(__file__).resolve().parents[1]
 ENVS = SCRIPTS.parents[1] / "envs"
 CHANGES_NO_NUMBER = {"blemore/job.py"}
+SHORT = 12  # characters of a digest that tell contents apart
 
 
 def pick(config: Mapping[str, Any], block: str, names: Iterable[str]) -> dict[str, Any]:
@@ -93,4 +94,4 @@ def sha256(path: Path) -> str:
 
 
 def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode()).hexdigest()[:SHORT]

@@ -7,11 +7,11 @@ import torch
 BFLOAT16, FLOAT16, FLOAT32 = "bfloat16", "float16", "float32"
 
 
-def deterministic(seed: int = 0) -> None:
+def deterministic() -> None:
     """Makes torch give the same bits for the same input on the same machine."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # on a GPU, matrix products refuse to be deterministic without it
     torch.set_num_threads(1)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms(True), which loads PyTorch's compiler first, for 1.2 s
     torch.backends.cudnn.allow_tf32 = False  # on a GPU it would change convolutions by 1e-3
 

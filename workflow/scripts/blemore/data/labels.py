@@ -49,7 +49,7 @@ def teaching_labels(sheet: pd.DataFrame) -> NDArray[np.float32]:
     """Soft labels of all clips of the checked sheet, shape (n, 6); NaN for test clips, whose labels nothing may learn from."""
     y = np.full((len(sheet), len(EMOTIONS)), np.nan, np.float32)
     labelled = (sheet["split"] != "test").to_numpy()
-    y[labelled] = percentages(sheet[labelled]) / np.float32(100)
+    y[labelled] = soft_labels(sheet[labelled])
     return y
 
 

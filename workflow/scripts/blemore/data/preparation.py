@@ -16,13 +16,12 @@ def checked_sheet(catalogue: Catalogue) -> pd.DataFrame:
     """
     validate(catalogue)
     names = catalogue.video_names
-    rows = [{**clip.row, "fold": _text(clip.fold), "split": clip.split, "shard": clip.shard, "video": names[clip.clip]} for clip in catalogue.clips]
+    rows = [
+        {**clip.row, "fold": "" if clip.fold is None else str(clip.fold), "split": clip.split, "shard": clip.shard, "video": names[clip.clip]}
+        for clip in catalogue.clips
+    ]
     sheet = typed(pd.DataFrame(rows, columns=[*COLUMNS, "split", "shard", "video"]))
     if catalogue.makes_folds:
         train = sheet["split"] == "train"
         sheet.loc[train, "fold"] = made_folds(sheet[train], **catalogue.data["made_folds"])
     return sheet
-
-
-def _text(fold: int | None) -> str:
-    return "" if fold is None else str(fold)

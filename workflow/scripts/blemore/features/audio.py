@@ -22,11 +22,11 @@ def audio_clips(folder: str | Path, sample_rate_hz: int | None = None) -> Iterat
         yield MediaClip(clip, status, duration_s, partial(read_flac, Path(folder) / f"{clip}.flac", duration_s, sample_rate_hz))
 
 
-def read_flac(path: Path, duration_s: float, needed_rate_hz: int | None = None) -> NDArray[np.float32]:
+def read_flac(path: Path, duration_s: float, needed_rate_hz: int | None) -> NDArray[np.float32]:
     """Mono audio, shape (n,), in [-1, 1].
 
     Raises:
-        BadInput: if the file is damaged, not as long as the manifest says, or of another rate than the one that is needed.
+        BadInput: if the file is damaged, not as long as the manifest says, or of another rate than the one that is needed, if any is.
     """
     try:
         samples, sample_rate_hz = soundfile.read(path, dtype="float32")

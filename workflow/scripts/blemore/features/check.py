@@ -122,7 +122,8 @@ def _data_lines(catalogue: Catalogue | None, missing: str, states: Iterable[Read
     if len(catalogue.folds) < 3:
         yield "            fewer than 3 folds: the inner split takes actors of the one fold that trains"
     yield f"train_only  {len(count['train_only'])} clips"
-    listed = "" if _has_test_sheet(data) else f" (files in {', '.join(data['test_videos']) or 'no folder'}: there is no test sheet)"
+    has_test_sheet = len(existing_sheets(data)) > 1 + len(data["train_only"])
+    listed = "" if has_test_sheet else f" (files in {', '.join(data['test_videos']) or 'no folder'}: there is no test sheet)"
     yield f"test        {len(count['test'])} clips{listed}"
     if shared := sorted(taught & {clip.actor for clip in count["test"]} - {""}):
         yield f"            also train: {', '.join(shared)}, so the test score is not one of unseen actors"
@@ -130,10 +131,6 @@ def _data_lines(catalogue: Catalogue | None, missing: str, states: Iterable[Read
     yield f"videos      {found} of {len(catalogue.clips)} found, {len(catalogue.shards)} shards"
     if not found and _media(_computed(states, config)):
         yield missing_videos_paragraph(data)
-
-
-def _has_test_sheet(data: Mapping[str, Any]) -> bool:
-    return len(existing_sheets(data)) > 1 + len(data["train_only"])
 
 
 def _computed(states: Iterable[Readiness], config: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.settings import digest, sha256
+from blemore.settings import SHORT, digest, sha256
 
 PLACEHOLDERS = ("{inputs}", "{outputs}")
 READ_BYTES = 2**24  # larger files, of weights, are told apart by their size while Snakemake parses; their digest is in the store
-SHORT = 12  # characters of a digest that tell contents apart
 
 
 def program_files(encoder: Mapping[str, Any]) -> list[str]:

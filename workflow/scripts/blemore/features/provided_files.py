@@ -11,9 +11,9 @@ from typing import Any
 from blemore.data.catalogue import Catalogue, video_stem
 from blemore.job import BadInput
 from blemore.problems import refuse
+from blemore.settings import SHORT
 
 SUFFIXES = (".npy", ".csv", ".npz", ".zarr")
-SHORT = 12  # characters of a digest that tell contents apart
 
 Found = tuple[str, int | str]  # a file, and what changes with its content: size in bytes, or a digest where the file states one
 

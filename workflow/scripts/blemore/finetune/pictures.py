@@ -11,7 +11,6 @@ from PIL import Image
 from timm.data.auto_augment import rand_augment_transform
 from timm.data.random_erasing import RandomErasing
 
-SHIFTED, MIRRORED = "shifted", "mirrored"
 ENLARGED = 1.125  # before shifted crops are cut, so that they differ
 RATIOS = (3 / 4, 4 / 3)  # of width to height, of random crops, as in Inception and its successors
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -43,7 +42,7 @@ class Pictures(NamedTuple):
 
     def views(self, frames: Frames) -> torch.Tensor:
         """Evaluated views, float32 (crops, 3, t, size, size)."""
-        shifted = self.spatial == SHIFTED and self.crops > 1
+        shifted = self.spatial == "shifted" and self.crops > 1
         frames = resize_short_side(frames, round(self.size * ENLARGED) if shifted else self.size)
         if shifted:
             return torch.stack([self.normalise(cut(frames, self.size, place, place)) for place in np.linspace(0, 1, self.crops)])

@@ -32,13 +32,11 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
     if "recipe" not in settings:
         return dict(settings)
     recipe = RECIPES[settings["recipe"]]
-    filled: dict[str, Any] = {block: {name: _given_or(values, name, given) for name, given in settings[block].items()} for block, values in recipe.items()}
+    filled: dict[str, Any] = {
+        block: {name: values.get(name) if given is None else given for name, given in settings[block].items()} for block, values in recipe.items()
+    }
     training = filled["training"]
     rate = RATE_PER_CLIP * training["batch_size"] * training["accumulation"]
     for name in ("learning_rate", "head_learning_rate"):
         training[name] = rate if training[name] is None else training[name]
     return {**settings, **filled}
-
-
-def _given_or(values: Mapping[str, Any], name: str, given: Any) -> Any:
-    return values.get(name) if given is None else given

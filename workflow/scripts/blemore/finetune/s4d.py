@@ -101,10 +101,6 @@ class S4D(nn.Module):
         """Layers for the layer decay of timm: patch embedding, each block, and last what belongs to neither."""
         return {"stem": r"^patch_embed", "blocks": r"^blocks\.(\d+)"}
 
-    def no_weight_decay(self) -> set[str]:
-        """Parameters without weight decay besides those of one dimension: none."""
-        return set()
-
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):

@@ -8,12 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from blemore.data.labels import EMOTIONS
+from blemore.features.kinds import OWN_HEAD
 from blemore.fusion.metrics import is_blend
 from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, interval_of, measure
 from blemore.fusion.resampling import compare
 from blemore.fusion.thresholds import search_thresholds
-
-FINE_TUNED = "own"  # the head of encoders that yield probabilities themselves
 
 
 def groups(sheet: pd.DataFrame, truth: NDArray[np.int8]) -> dict[tuple[str, str], NDArray[np.bool_]]:
@@ -95,5 +94,5 @@ def _without(index: int, data: OutOfFold, fusion: Fusion, known: NDArray[np.bool
 
 def fine_tuned_share(members: list[str], nested: Evaluation) -> float:
     """The weight of encoders that were fine-tuned, or whose predictions were imported, against those with a head; mean over folds of the nested protocol."""
-    tuned = np.array([member.split("/")[1] == FINE_TUNED for member in members])
+    tuned = np.array([member.split("/")[1] == OWN_HEAD for member in members])
     return float(np.mean([fusion.weights[tuned].sum() for fusion in nested.fusions if fusion is not None]))

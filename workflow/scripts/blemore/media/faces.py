@@ -9,7 +9,7 @@ import numpy as np
 from facenet_pytorch import MTCNN
 
 from blemore.media.cascade import O_SIDE, Cascade, cut, load_cascade, load_mtcnn
-from blemore.media.follow import Detections, Face, around, boxes_of
+from blemore.media.follow import Detections, around, boxes_of
 from blemore.media.pursuit import Look, Pixels, Search, TrackSettings, track_clip
 from blemore.media.tasks import read_blocks, run_tasks
 from blemore.media.tracks import FaceTrack
@@ -53,7 +53,8 @@ def track_faces(
 def answerer(settings: TrackSettings, device: str) -> Callable[[list[Any]], list[Any]]:
     """What answers the questions of `track_clip`."""
     if settings.plain:
-        return partial(_detect_each, load_mtcnn(settings.min_face_px, tuple(settings.thresholds), device))
+        mtcnn = load_mtcnn(settings.min_face_px, tuple(settings.thresholds), device)
+        return lambda questions: [detect_faces(mtcnn, question.frame).faces() for question in questions]
     return partial(_answer, load_cascade(settings.min_face_px, tuple(settings.thresholds), device))
 
 
@@ -65,10 +66,6 @@ def _answer(cascade: Cascade, questions: Sequence[Search | Look]) -> list[Any]:
     found = iter(cascade.search(searches) if searches else ())
     seen = iter(cascade.look(np.concatenate(patches), squares).faces() if looks else ())
     return [next(found).faces() if isinstance(question, Search) else next(seen) for question in questions]
-
-
-def _detect_each(mtcnn: MTCNN, questions: Sequence[Search]) -> list[list[Face]]:
-    return [detect_faces(mtcnn, question.frame).faces() for question in questions]
 
 
 def detect_faces(mtcnn: MTCNN, frame: Pixels) -> Detections:

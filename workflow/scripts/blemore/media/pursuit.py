@@ -151,7 +151,9 @@ def _follow_people(people: list[Person], window: Window, settings: TrackSettings
     leaving = [person for person in _who_matter(people, window.start, window, settings) if person not in known.values()]
     left = yield from together([_follow(window, person.faces[window.start], range(window.start + 1, window.end + 1), settings) for person in leaving])
     for person, path in zip(leaving, left):
-        known |= dict.fromkeys(_arrivals(path.get(window.end), found, known)[:1], person)
+        arrived = path.get(window.end)
+        at = [row for row, face in enumerate(found) if arrived is not None and row not in known and same_face(face, arrived)]
+        known |= dict.fromkeys(at[:1], person)
     add_found(people, found, known, window.end)
     relevant = [*_who_matter(people, window.start, window, settings), *_who_matter(people, window.end, window, settings)]
     staying = [person for person in people if window.end in person.searched and person not in leaving]
@@ -170,11 +172,6 @@ def _who_matter(people: Sequence[Person], frame: int, window: Window, settings: 
     return [person for person, counts in zip(there, mattering) if counts]
 
 
-def _arrivals(arrived: Face | None, found: Sequence[Face], known: Mapping[int, Person]) -> list[int]:
-    """Indices of the faces without a person that somebody who was followed has arrived at."""
-    return [row for row, face in enumerate(found) if arrived is not None and row not in known and same_face(face, arrived)]
-
-
 def _bridge(window: Window, person: Person, thorough: bool, settings: TrackSettings) -> Task[dict[int, Face]]:
     """A person on the way to the end of a window, where they were found; from its start, or backwards as far as they can be followed.
 
@@ -188,19 +185,19 @@ def _bridge(window: Window, person: Person, thorough: bool, settings: TrackSetti
     known = {frame: person.faces[frame] for frame in (window.start, window.end)}
     yield from _look_between(window, known, range(window.start + settings.stride, window.end, settings.stride), settings)
     while thorough:
-        lost = _unsupported(window, known, settings.stride)
+        lost = _unsupported(known, settings.stride)
         before = len(known)
         known |= yield from _search_around(window, lost, [_on_the_way(known, frame) for frame in lost], settings)
         if len(known) == before:
             break
-        yield from _look_between(window, known, _unsupported(window, known, settings.stride), settings)
+        yield from _look_between(window, known, _unsupported(known, settings.stride), settings)
     if thorough:
         yield from _look_between(window, known, _in_motion(known, settings.stride), settings)
     return dict(sorted(known.items()))
 
 
-def _unsupported(window: Window, known: Mapping[int, Face], stride: int) -> list[int]:
-    """The frames of a window that lie in gaps of more than a stride."""
+def _unsupported(known: Mapping[int, Face], stride: int) -> list[int]:
+    """The frames that lie in gaps of more than a stride."""
     gaps = [(before, after) for before, after in pairwise(sorted(known)) if after - before > stride]
     return [frame for before, after in gaps for frame in range(before + 1, after)]
 

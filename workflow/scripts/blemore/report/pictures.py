@@ -31,11 +31,12 @@ def sound_pictures(folder: str | Path, wanted: Iterable[str]) -> dict[str, dict[
         if clip.clip in asked and clip.status in USABLE:
             samples = clip.read()
             sample_rate_hz = round(len(samples) / clip.duration_s)
+            webp = cv2.imencode(".webp", spectrogram(samples, sample_rate_hz), [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])[1]
             found[clip.clip] = {
                 "duration_s": clip.duration_s,
                 "highest_hz": sample_rate_hz // 2,
                 "wave": text(waveform(samples).tobytes()),
-                "spectrogram": text(_webp(spectrogram(samples, sample_rate_hz))),
+                "spectrogram": text(webp.tobytes()),
             }
     return found
 
@@ -56,10 +57,6 @@ def spectrogram(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np
     decibels = librosa.power_to_db(power, ref=np.max, top_db=DECIBELS)
     grey = np.round((decibels + DECIBELS) * 255 / DECIBELS).clip(0, 255).astype(np.uint8)
     return np.asarray(cv2.resize(grey[::-1], SPECTROGRAM, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _webp(grey: NDArray[np.uint8]) -> bytes:
-    return cv2.imencode(".webp", grey, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])[1].tobytes()
 
 
 def face_strips(store: str | Path, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
