@@ -9,10 +9,10 @@ from blemore.data.labels import EMOTIONS
 from blemore.finetune import bodies, faces, speech
 from blemore.finetune.clips import find_sources
 from blemore.finetune.job import PACKAGES, machine_of
-from blemore.finetune.learning import mean_log_probability
 from blemore.finetune.recipes import resolve
 from blemore.finetune.trainer import evaluation_loader, predict
 from blemore.job import run
+from blemore.learning import mean_log_probability
 from blemore.prediction.system import open_system
 from blemore.stores import STATUSES, Probabilities, provenance, write_json, write_probabilities
 from blemore.torch_setup import deterministic

@@ -10,9 +10,9 @@ from blemore.classify.data import align
 from blemore.classify.training import train_and_predict, write_results
 from blemore.data.sheet import read_checked_sheet
 from blemore.data.splits import TEST, TRAIN, labels_digest
-from blemore.finetune.learning import epochs_of
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import run
+from blemore.learning import epochs_of
 from blemore.memory import keep_freed_memory
 from blemore.stores import provenance, read_features
 from blemore.torch_setup import deterministic

@@ -14,9 +14,9 @@ from blemore.classify.mlp import _batches, build, predict_logits, train_mlp
 from blemore.classify.saved import predict_head, save_head
 from blemore.classify.training import train_and_predict
 from blemore.data.labels import EMOTIONS
-from blemore.finetune.learning import epochs_of, mean_log_probability, save_history, soft_label_loss
 from blemore.fusion.thresholds import best_grid_score
 from blemore.job import BadInput
+from blemore.learning import epochs_of, mean_log_probability, save_history, soft_label_loss
 from blemore.settings import SCRIPTS
 from blemore.stores import Features
 from blemore.torch_setup import deterministic

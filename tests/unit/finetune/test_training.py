@@ -13,11 +13,11 @@ from blemore.data.emotions import EMOTIONS
 from blemore.finetune import bodies, faces, speech, trainer
 from blemore.finetune.clips import Source, loader
 from blemore.finetune.job import Dataset, examples
-from blemore.finetune.learning import soft_label_loss
 from blemore.finetune.optimisation import parameter_groups, schedule
 from blemore.finetune.recipes import resolve
 from blemore.finetune.resume import Resume
 from blemore.job import BadInput
+from blemore.learning import soft_label_loss
 from blemore.stores import STATUSES, read_attributes, read_manifest, read_probabilities
 
 RATE = {"learning_rate": 0.003, "head_learning_rate": 0.003}

@@ -12,7 +12,7 @@ from torch import nn
 from blemore.classify.data import Examples
 from blemore.classify.mlp import predict_logits, train_mlp
 from blemore.data.labels import EMOTIONS
-from blemore.finetune.learning import Score
+from blemore.learning import Score
 
 NEVER_SEEN = -30.0  # log-probability of an emotion that no training clip has
 

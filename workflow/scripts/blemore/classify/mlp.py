@@ -11,8 +11,8 @@ from torch import nn
 
 from blemore.classify.data import Examples
 from blemore.data.labels import EMOTIONS
-from blemore.finetune.learning import Score, Watch, soft_label_loss
 from blemore.job import BadInput
+from blemore.learning import Score, Watch, soft_label_loss
 from blemore.torch_setup import autocast
 
 

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from blemore.classify.data import scaled
 from blemore.classify.heads import Member, logistic_log_probability, mlp_log_probability
 from blemore.classify.mlp import build
-from blemore.finetune.learning import mean_log_probability
 from blemore.job import BadInput
+from blemore.learning import mean_log_probability
 
 
 def save_head(path: str | Path, members: Sequence[Member], scaler: StandardScaler) -> None:

@@ -12,7 +12,7 @@ from blemore.classify.heads import Member, train_members
 from blemore.classify.saved import save_head
 from blemore.data.labels import EMOTIONS
 from blemore.data.splits import SCORED
-from blemore.finetune.learning import Score, mean_log_probability, save_history
+from blemore.learning import Score, mean_log_probability, save_history
 from blemore.stores import Probabilities, write_probabilities
 
 

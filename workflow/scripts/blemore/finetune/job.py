@@ -16,13 +16,13 @@ from blemore.data.sheet import read_checked_sheet
 from blemore.data.splits import INNER, SCORED, TEST, TRAIN, labels_digest, split_clips
 from blemore.features.weights import open_folder
 from blemore.finetune.clips import Media, Source, find_sources
-from blemore.finetune.learning import Score, epochs_of, mean_log_probability, save_history
 from blemore.finetune.progress import Progress
 from blemore.finetune.recipes import resolve
 from blemore.finetune.resume import Resume
 from blemore.finetune.trainee import Trainee
 from blemore.finetune.trainer import Examples, Machine, Trainer, evaluation_loader, predict
 from blemore.job import BadInput
+from blemore.learning import Score, epochs_of, mean_log_probability, save_history
 from blemore.stores import Probabilities, provenance, write_probabilities
 from blemore.torch_setup import deterministic, resolve_device, resolve_precision
 

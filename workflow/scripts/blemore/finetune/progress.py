@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from blemore.finetune.learning import Watch
+from blemore.learning import Watch
 
 
 class Progress:

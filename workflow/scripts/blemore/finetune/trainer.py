@@ -14,12 +14,12 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from blemore.finetune.clips import Batches, EvaluatedViews, Media, Source, TrainingViews, loader
-from blemore.finetune.learning import Score, Watch, soft_label_loss
 from blemore.finetune.optimisation import BETAS, mix, parameter_groups, schedule, trained_state
 from blemore.finetune.progress import Progress
 from blemore.finetune.resume import Resume
 from blemore.finetune.trainee import Trainee
 from blemore.job import BadInput
+from blemore.learning import Score, Watch, soft_label_loss
 from blemore.torch_setup import FLOAT16, autocast
 
 BALANCE_WEIGHT = 1e-3  # of the auxiliary loss
