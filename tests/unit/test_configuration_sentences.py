@@ -311,7 +311,7 @@ def test_every_number_beyond_its_range_is_told_the_range(config, monkeypatch):
     monkeypatch.setattr(problems, "SHOWN", 1000)
     tried = 0
     for block in ([*numeric(settings(load_schema("config")))], [*numeric(of_kinds(config))]):
-        assert all(any(number < 1e9 for number, _ in beyond(entry)) and {"minimum", "exclusiveMinimum"} & entry.keys() for _, entry, _ in block)
+        assert all({"minimum", "exclusiveMinimum"} & entry.keys() for _, entry, _ in block)
         for turn in range(2):
             cases = {path: [*beyond(entry)][turn] + (length,) for path, entry, length in block if len([*beyond(entry)]) > turn}
             wrong = all_changed(copy.deepcopy(config), {path: [number] * length if length else number for path, (number, _, length) in cases.items()})
