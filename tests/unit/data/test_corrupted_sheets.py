@@ -115,7 +115,7 @@ TAKEN = "; give each clip its own name."
         ("filename", "file", ["{test} has no column filename; did you mean file?", "{test} has an unknown column 'file'; did you mean filename?"]),
         (TEST_SHEET, "", "{test} is empty; its first line must name the columns " + ", ".join(COLUMNS) + "."),
         (",", ";", "{test} is separated by semicolons; save it with commas."),
-        ("sad", b"tr\xe4ge", "{test} is not UTF-8 (byte 98 is 0xe4); save it as CSV UTF-8."),
+        ("sad", b"tr\xe4ge", "{test} is not UTF-8 (byte 97 is 0xe4); save it as CSV UTF-8."),
         (TEST_SHEET, b"PK\x03\x04\x00", "{test} is no text, since it holds a zero byte; save it as CSV UTF-8."),
         ("test_0001", "test_0001,", "{test} line 2 has 8 cells where the header has 7; quote values that hold a comma."),
         ("test_0001", "../test_0001", "{test} line 2: filename '../test_0001' cannot name files; it must be " + NAME_RULE + "."),

@@ -78,7 +78,7 @@ def test_stereo_becomes_the_mean_of_both_whatever_the_codec(tmp_path, codec):
     assert read_audio(path, RATE_HZ) == pytest.approx(both.mean(0), abs=1e-3)
 
 
-@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_f32le", "ac3"])
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_f32le", "ac3"])  # AC-3 decodes to floats, from a moment between two samples on
 @pytest.mark.parametrize("layout", ["5.1", "5.1(side)", "7.1"])
 def test_surround_sound_is_mixed_as_the_ffmpeg_program_does(tmp_path, layout, codec):
     channels = "|".join(f".9*sin({300 * (number + 1)}*2*PI*t)" for number in range(8 if layout == "7.1" else 6))
@@ -88,7 +88,18 @@ def test_surround_sound_is_mixed_as_the_ffmpeg_program_does(tmp_path, layout, co
     reference = mixed_by_ffmpeg(path)
     assert np.abs(reference).max() > 0.3
     samples = read_audio(path, RATE_HZ)[: len(reference)]
-    assert samples[400:-400] == pytest.approx(reference[400 : len(samples) - 400], abs=2e-3)
+    assert_alike(samples, reference)
+    if codec != "ac3":
+        assert samples[400:-400] == pytest.approx(reference[400 : len(samples) - 400], abs=2e-3)
+
+
+def assert_alike(samples, reference):
+    shared = min(len(samples), len(reference))
+    assert shared > 0.95 * len(samples)
+    # The program leaves up to a millisecond of offset uncorrected, and a start between two samples where it falls.
+    agreement = [np.corrcoef(np.roll(reference[:shared], lag), samples[:shared])[0, 1] for lag in range(-16, 17)]
+    assert max(agreement) > 0.98
+    assert np.abs(samples).mean() == pytest.approx(np.abs(reference[:shared]).mean(), rel=0.02)
 
 
 def mixed_by_ffmpeg(path):
@@ -117,12 +128,7 @@ def test_recordings_agree_with_the_ffmpeg_program(media_folder, name):
     path = media_folder / name
     samples = read_audio(path, RATE_HZ)
     reference = mixed_by_ffmpeg(path)
-    shared = min(len(samples), len(reference))
-    assert shared > 0.95 * len(samples)
-    # The program leaves up to a millisecond of offset uncorrected, and a start between two samples where it falls.
-    agreement = [np.corrcoef(np.roll(reference[:shared], lag), samples[:shared])[0, 1] for lag in range(-16, 17)]
-    assert max(agreement) > 0.98
-    assert np.abs(samples).mean() == pytest.approx(np.abs(reference[:shared]).mean(), rel=0.02)
+    assert_alike(samples, reference)
 
 
 @pytest.mark.parametrize("name", ["cases/face_then_none_vfr_late_audio.mov", "cases/several_faces_1080p.mp4", "talkers/brbk7n.mpg"])
