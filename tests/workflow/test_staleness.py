@@ -1,5 +1,6 @@
 """The table "What a change re-runs" of the design. The expected sets are written from it by hand."""
 
+import csv
 import os
 import re
 import shutil
@@ -23,16 +24,28 @@ TABLE = [
     ({"media": {"track": {"max_gap_s": 0.4}}}, FACES),
     ({"media": {"track": {"search_interval_s": 0.4}}}, FACES),
     ({"media": {"track": {"person": "largest"}}}, FACES),
+    ({"media": {"track": {"stride": 4}}}, FACES),
+    ({"media": {"track": {"thresholds": [0.5, 0.6, 0.7]}}}, FACES),
     ({"media": {"faces": {"size": 128}}}, {"crop_faces"}),
     ({"media": {"faces": {"margin": 0.3}}}, {"crop_faces"}),
     ({"media": {"faces": {"quality": 90}}}, {"crop_faces"}),
     ({"media": {"body": {"crop": "full"}}}, {"sample_body_frames"}),
+    ({"media": {"body": {"face_heights": 4}}}, {"sample_body_frames"}),
+    ({"media": {"body": {"fps": 5}}}, {"sample_body_frames"}),
+    ({"media": {"body": {"quality": 80}}}, {"sample_body_frames"}),
+    ({"media": {"body": {"short_side": 128}}}, {"sample_body_frames"}),
     ({"media": {"clips": {"seconds": 1.0}}}, {"cut_clips"}),
+    ({"media": {"clips": {"fps": 15}}}, {"cut_clips"}),
+    ({"media": {"clips": {"max_height": 100}}}, {"cut_clips"}),
+    ({"media": {"clips": {"crf": 30}}}, {"cut_clips"}),
+    ({"media": {"clips": {"audio_bitrate": 64000}}}, {"cut_clips"}),
     ({"features": {"wav2vec2": {"layers": [1, 5]}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),
     ({"features": {"wav2vec2": {"segments": 3}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),
+    ({"features": {"wav2vec2": {"precision": "bfloat16"}}}, {"embed_wav2vec2", "gather_features"} | AFTER_FEATURES),
     ({"features": {"wav2vec2_finetuned": {"crop_s": 0.6}}}, FINETUNE | AFTER_HEADS),
     ({"classify": {"early_stopping": "paper"}}, FINETUNE | AFTER_FEATURES),
     ({"classify": {"seeds": [2]}}, AFTER_FEATURES),
+    ({"classify": {"test_prediction": "retrained"}}, {"retrain_head"} | FINETUNE | AFTER_HEADS),
     ({"classify": {"heads": {"mlp_1024": {"epochs": 9}}}}, AFTER_FEATURES),
     ({"fusion": {"weights": {"picks": 4}}}, AFTER_HEADS),
     ({"fusion": {"weights": {"step": 0.2}}}, AFTER_HEADS),
@@ -47,6 +60,7 @@ TABLE = [
     ({"runtime": {"weights": "elsewhere"}}, set()),
     ({"runtime": {"loader_workers": 2}}, set()),
     ({"runtime": {"resume": "elsewhere"}}, set()),
+    ({"runtime": {"api_replies": "elsewhere"}}, set()),
 ]
 
 
@@ -62,13 +76,33 @@ def side_by_side(table):
     return batches
 
 
-@pytest.mark.parametrize(("changes", "expected"), side_by_side(TABLE), ids=lambda value: str(value) if isinstance(value, dict) else "")
+def named(value):
+    return str(value) if isinstance(value, dict) else ""
+
+
+@pytest.mark.parametrize(("changes", "expected"), side_by_side(TABLE), ids=named)
 def test_settings_make_stale_what_the_table_says(mini_folder, tmp_path, changes, expected):
     run = Run(tmp_path / "overlay", overlay(**changes))
     run.folder = _linked(mini_folder, tmp_path, run)
     jobs = run.stale("all", "media")
     assert rules(jobs) == expected
     assert extraction(jobs) == {(rule, shard) for rule in expected & set(PER_SHARD) for shard in SHARDS}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("changes", "expected"), TABLE, ids=named)
+def test_each_setting_alone_makes_stale_what_the_table_says(mini_folder, tmp_path, changes, expected):
+    """Side by side, a rule that one setting should not reach may be one that another does."""
+    test_settings_make_stale_what_the_table_says(mini_folder, tmp_path, changes, expected)
+
+
+def test_the_rate_of_audio_makes_all_audio_stale(mini_folder, tmp_path):
+    """No network of speech takes part, since those need the rate that they have."""
+    run = Run(tmp_path / "overlay", overlay(encoders=["imagebind"], media={"audio": {"sample_rate_hz": 22050}}))
+    run.folder = _linked(mini_folder, tmp_path, run)
+    jobs = run.stale("media")
+    assert rules(jobs) == {"extract_audio"}
+    assert extraction(jobs) == {("extract_audio", shard) for shard in SHARDS}
 
 
 def extraction(jobs):
@@ -167,6 +201,34 @@ def test_a_changed_row_changes_no_extraction(mini):
     assert rules(mini.stale("all", "media")) == AFTER_SHEET
 
 
+def test_changed_labels_change_no_extraction(mini):
+    """Of clips whose names state none; the renamed ones count as made by `--touch`."""
+    data, renamed = mini.folder.parent / "data", {}
+    sheet = data / "train_metadata.csv"
+    rows = list(csv.DictReader(sheet.read_text().splitlines()))
+    for row in [next(row for row in rows if row["mix"] == mix) for mix in "01"]:
+        old, row["filename"] = row["filename"], f"free_{row['mix']}"
+        renamed[row["filename"]] = row
+        for file in [*data.glob(f"part_*/{old}.*"), *data.glob(f"pre_extracted_*/*/{old}.*")]:
+            file.rename(file.with_stem(row["filename"]))
+    write_rows(sheet, rows)
+    assert {"extract_audio", "check_sheet"} <= rules(mini.stale("all", "media"))
+    mini.snakemake("--touch", "all", "media")
+    assert rules(mini.stale("all", "media")) == set()
+    renamed["free_0"]["emotion_1"] = "hap" if renamed["free_0"]["emotion_1"] != "hap" else "sad"
+    blend = renamed["free_1"]
+    blend["emotion_1_salience"], blend["emotion_2_salience"] = ("30", "70") if blend["emotion_1_salience"] != "30" else ("70", "30")
+    write_rows(sheet, rows)
+    assert rules(mini.stale("all", "media")) == AFTER_SHEET
+
+
+def write_rows(sheet, rows):
+    with open(sheet, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def test_a_replaced_video_makes_only_its_shard_stale(mini):
     video = mini.folder.parent / "data" / "part_02" / "A102_disg_int1_ver1.mov"
     video.write_bytes(video.read_bytes() + b"\0")
@@ -239,6 +301,12 @@ def test_using_conda_or_not_makes_nothing_stale(mini):
     """The stand-in only answers which conda this is; a dry-run makes no environment."""
     said = mini.snakemake("--dry-run", "--use-conda", "all", "media", PATH=f"{REPOSITORY}/tests/conda:{os.environ['PATH']}")
     assert "torch.yaml will be created" in said
+    assert rules(planned(said)) == set()
+
+
+def test_neither_cores_nor_another_profile_make_anything_stale(mini):
+    said = mini.snakemake("--dry-run", "all", "media", "--profile", str(REPOSITORY / "profiles" / "slurm"), "--jobs", "7", cores=1)
+    assert "profiles/slurm" in said
     assert rules(planned(said)) == set()
 
 
