@@ -47,9 +47,11 @@ rule validate:
         "results/logs/validate.log",
     localrule: True
     conda:
-        "../envs/plain.yaml"
+        "../envs/torch.yaml"
     resources:
         mem_mb=for_clips(1500),
         runtime=for_clips(10, per_clip=0.05),
+    params:
+        config=lambda wildcards: config,
     script:
         "../workflow/scripts/validate_stores.py"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from safetensors.numpy import save_file
 
+from blemore.classify.tensors import write_tensors
 from blemore.media.align import template
 from blemore.media.frames import encode_jpeg
 from blemore.media.shard import finish_folder, finish_store, new_folder, new_store, write_clip
@@ -72,7 +72,7 @@ def write_numbers(folder: Path) -> None:
     probability[2] = np.nan
     predictions = Probabilities(probability, CLIPS, ["train", "scored", "test"], np.log(probability))
     write_probabilities(folder / "probabilities/w/mlp/fold0.zarr", predictions, list("abcdef"), MADE | {"recipe": {"kind": "mlp"}})
-    save_file({"seed1.0.weight": np.eye(2, 3, dtype=np.float32)}, folder / "heads/w/mlp/fold0.safetensors")
+    write_tensors(folder / "heads/w/mlp/fold0.safetensors", {"seed1.0.weight": np.eye(2, 3, dtype=np.float32)})
     history = {"best_epoch": 2, "train_loss": [2.0, 1.0, 0.5], "stop_loss": [2.0, 1.0, 1.5], "stop_score": []}
     write_json(folder / "heads/w/mlp/fold0.json", {"seeds": {"1": history}, "stop_score_spread": None})
     (folder / "weights" / "w.json").write_text(json.dumps({"sha256": {"model.safetensors": "abc"}, "bytes": {"model.safetensors": 12}}))

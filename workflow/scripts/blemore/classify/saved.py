@@ -7,24 +7,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from blemore.classify.data import scaled
 from blemore.classify.heads import Member, logistic_log_probability, mlp_log_probability
 from blemore.classify.mlp import build
+from blemore.classify.tensors import read_tensors, write_tensors
 from blemore.job import BadInput
 from blemore.learning import mean_log_probability
 
 
 def save_head(path: str | Path, members: Sequence[Member], scaler: StandardScaler) -> None:
-    """Scaler and parameters of every seed as safetensors: enough to predict elsewhere."""
+    """Scaler and parameters of every seed: enough to predict elsewhere."""
     tensors: dict[str, NDArray] = {"scaler.mean": scaler.mean_, "scaler.scale": scaler.scale_}
     for member in members:
         tensors |= {f"seed{member.seed}.{name}": np.ascontiguousarray(values) for name, values in member.parameters.items()}
-    save_file(tensors, path)
+    write_tensors(path, tensors)
 
 
 def predict_head(path: str | Path, recipe: Mapping[str, Any], x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -36,10 +35,7 @@ def predict_head(path: str | Path, recipe: Mapping[str, Any], x: NDArray[np.floa
     Raises:
         BadInput: if it is damaged, takes features of another length, or does not hold what the recipe needs.
     """
-    try:
-        tensors = load_file(path)
-    except SafetensorError as error:
-        raise BadInput(f"{path} is damaged ({error}); train it again.") from None
+    tensors = read_tensors(path)
     width = len(tensors["scaler.mean"])
     if x.shape[1] != width:
         raise BadInput(f"{path} takes {width:,} numbers per clip, but the features have {x.shape[1]:,}; extract them by the settings that it was trained with.")

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from blemore.job import BadInput
+from blemore.job import BadInput, disk_problem
 from blemore.settings import sha256
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -79,6 +79,22 @@ def open_folder(model: str, revision: str, weights: str | Path, description: str
     return folder, described["sha256"]
 
 
+def check_files(model: str, revision: str, weights: str | Path, description: str | Path, file: str | None = None) -> None:
+    """Compares each file of a checkpoint with its SHA-256; one that is gone is not damaged, since features that are there need it no more.
+
+    Args:
+        file: see `describe`.
+
+    Raises:
+        BadInput: naming the files that are not those that were described.
+    """
+    folder, stated = folder_of(model, revision, weights), json.loads(Path(description).read_text())["sha256"]
+    found = describe(folder, file)["sha256"] if folder.exists() else stated
+    if wrong := sorted(name for name in {*stated, *found} if stated.get(name) != found.get(name)):
+        way = f"delete {folder} and run `snakemake weights`" if is_name(model) else f"put its own files back, or delete {description} and run again"
+        raise BadInput(f"{folder} does not hold the weights that {description} describes ({', '.join(wrong)} differ); {way}.")
+
+
 def fetch(model: str, revision: str, weights: str | Path, file: str | None = None) -> Path:
     """The folder of a checkpoint, downloaded first where it is neither local nor fetched yet.
 
@@ -117,6 +133,8 @@ def _fetch_into(folder: Path, model: str, revision: str, file: str | None) -> No
             raise OSError(f"the hub has no {file or 'config.json'} of it")
         _move(partial, folder)
     except Exception as error:  # the hub client raises its own, its HTTP client's and the system's errors
+        if disk_problem(error):
+            raise
         reason = " ".join(str(error).split())
         raise BadInput(
             f"the weights of {model} ({revision}) could not be fetched ({reason}); put them into {folder}, or name a folder in features.*.model."

@@ -15,6 +15,7 @@ from blemore.data.labels import EMOTIONS, teaching_labels
 from blemore.data.sheet import read_checked_sheet
 from blemore.data.splits import INNER, SCORED, TEST, TRAIN, labels_digest, split_clips
 from blemore.features.weights import open_folder
+from blemore.finetune.checkpoints import finish_checkpoint
 from blemore.finetune.clips import Media, Source, find_sources
 from blemore.finetune.progress import Progress
 from blemore.finetune.recipes import resolve
@@ -87,6 +88,7 @@ def fine_tune(snakemake: Any, build: Build, media: ReadMedia, score: Score) -> N
         trainee.save(trainer.judged, saved)
         usable = [source for source in data.sources if source.usable]
         predicted.append(predict(trainer.judged, evaluation_loader(inputs, usable, settings["training"]["batch_size"], machine.workers), machine))
+    finish_checkpoint(Path(snakemake.output.weights))
     save_history(snakemake.output.history, histories)
     write_probabilities(snakemake.output.store, predictions(data, predicted), EMOTIONS, attributes, [source.status for source in data.sources])
     for resume in resumes:

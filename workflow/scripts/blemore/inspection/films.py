@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from blemore.inspection.opening import Store, file_of, groups
 from blemore.media.align import similarity, template
+from blemore.media.frames import decode_jpeg
 from blemore.media.tracks import FaceTrack, read_fps, read_track
 from blemore.media.video import Unusable, iter_video
 from blemore.stores import manifest_path
@@ -42,7 +42,7 @@ def _jpegs(store: Store, clip: str, most: int) -> Film:
         return _empty(store, clip, status)
     jpegs = arrays["jpeg"]
     chosen = spread(len(jpegs), most)
-    pictures = [np.asarray(cv2.imdecode(jpegs[index], cv2.IMREAD_COLOR_RGB), np.uint8) for index in chosen]
+    pictures = [decode_jpeg(jpegs[index], index, clip, store.path) for index in chosen]
     times_s = arrays["timestamps_s"][chosen]
     own = arrays["boxes"][chosen] if "boxes" in arrays else np.full((len(chosen), 4), np.nan, np.float32)
     boxes, landmarks, detected = _face(store, clip, times_s, own)

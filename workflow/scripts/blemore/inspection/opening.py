@@ -71,9 +71,11 @@ def _zarr(path: Path) -> tuple[str, dict[str, Any]] | None:
 def _hdf5(path: Path) -> tuple[str, dict[str, Any]] | None:
     import h5py
 
+    from blemore.media import shard
+
     if path.is_dir() or not h5py.is_hdf5(path):
         return None
-    with h5py.File(path, "r") as store:
+    with shard.open_store(path) as store:
         arrays = {name for clip in store.values() for name in clip}
         kind = "track" if "landmarks" in arrays else "body" if {"jpeg", "boxes"} <= arrays else "faces" if "jpeg" in arrays else path.parent.name
         return (kind, json.loads(store.attrs.get("provenance", "{}"))) if kind in KINDS else None
@@ -124,26 +126,24 @@ def columns(store: Store) -> Features | Probabilities:
 
 
 def tensors(store: Store) -> dict[str, NDArray]:
-    """The parameters of a head by name."""
-    from safetensors.numpy import load_file
+    """The parameters of a head by name, compared with their digest."""
+    from blemore.classify.tensors import read_tensors
 
-    return load_file(store.path)
+    return read_tensors(store.path)
 
 
 def groups(store: Store, only: str | None = None) -> Iterator[tuple[str, str, dict[str, NDArray]]]:
     """Clip, status and arrays of an HDF5 store; JPEGs as they are kept, an array of bytes for each frame.
 
     Raises:
-        BadInput: if the store and its manifest differ in a clip.
+        BadInput: if the store is damaged, or differs from its manifest in a clip.
     """
-    import h5py
+    from blemore.media.shard import open_clip, read_rows
 
-    with h5py.File(store.path, "r") as file:
-        for clip in [only] if only else clips_of(store):
-            status = file[clip].attrs["status"] if clip in file else None
-            if status != store.manifest["status"].get(clip):
-                raise BadInput(f"{store.path} does not hold the clip {clip} as its manifest says; delete both and run again.")
-            yield clip, str(status), {name: dataset[...] for name, dataset in file[clip].items()}
+    for clip in [only] if only else clips_of(store):
+        with open_clip(store.path, clip) as group:
+            status, arrays = str(group.attrs["status"]), {name: read_rows(dataset) for name, dataset in group.items()}
+        yield clip, status, arrays
 
 
 def check_clip(store: Store, clip: str) -> None:

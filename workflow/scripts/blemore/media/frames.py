@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blemore.media.shard import open_clip
+from blemore.job import BadInput
+from blemore.media.shard import REMEDY, open_clip, read_rows
 
 
 def encode_jpeg(frame: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
@@ -16,11 +17,26 @@ def encode_jpeg(frame: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     return jpeg
 
 
+def decode_jpeg(jpeg: NDArray[np.uint8], frame: int, clip: str, path: str | Path) -> NDArray[np.uint8]:
+    """The RGB frame (h, w, 3) of the bytes of a JPEG file.
+
+    Args:
+        frame, clip, path: where it was read.
+
+    Raises:
+        BadInput: if it is none.
+    """
+    picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB) if len(jpeg) else None
+    if picture is None:
+        raise BadInput(f"{path} is damaged: frame {frame} of the clip {clip} is no JPEG; {REMEDY}")
+    return np.asarray(picture, np.uint8)
+
+
 def read_frames(path: str | Path, clip: str, indices: Sequence[int]) -> NDArray[np.uint8]:
     """The frames of a clip at the given indices, and no others decoded, as RGB (n, h, w, 3).
 
     Raises:
-        BadInput: if the store does not hold the clip.
+        BadInput: if the store is damaged or does not hold the clip.
         IndexError: if the clip has no frame of that index.
     """
     return choose_frames(path, clip, lambda n_frames: indices)
@@ -35,5 +51,5 @@ def choose_frames(path: str | Path, clip: str, choose: Callable[[int], Sequence[
             raise IndexError(f"{path}: clip {clip} has {len(jpegs)} frames, asked for {list(indices)}")
         wanted = sorted(set(indices))
         # One reading of all takes a third of the time of one for each.
-        decoded = {index: np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB), np.uint8) for index, jpeg in zip(wanted, jpegs[wanted])}
-        return np.stack([decoded[index] for index in indices])
+        decoded = {index: decode_jpeg(jpeg, index, clip, path) for index, jpeg in zip(wanted, read_rows(jpegs, wanted))}
+    return np.stack([decoded[index] for index in indices])

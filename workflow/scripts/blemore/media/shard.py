@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ REASONS = {
     TOO_SHORT: "it is too short for one frame or sample",
     PARTIAL: "something of it does not decode, and the rest is used",
 }
+CHECKSUMS = "crc32"  # attribute of each array: of each of its rows, so that a reader checks what it reads and no more
+REMEDY = "delete it and its manifest and run the same target again."
 
 
 def pair_videos(clips: Mapping[str, int | None], videos: Sequence[str]) -> dict[str, Path | None]:
@@ -138,8 +141,15 @@ def write_clip(store: NewStore, clip: str, **arrays: NDArray | list[NDArray[np.u
             for index, value in enumerate(values):
                 dataset[index] = value
         else:
-            group.create_dataset(name, data=values)
+            dataset = group.create_dataset(name, data=values)
+        dataset.attrs[CHECKSUMS] = _checksums(values)
     store.disk.check()
+
+
+def _checksums(values: NDArray | list[NDArray[np.uint8]]) -> NDArray[np.uint32]:
+    # A Boolean that is taken out of its array is 0 or 1, whatever its byte was.
+    rows = values.view(np.uint8) if isinstance(values, np.ndarray) and values.dtype == bool else values
+    return np.array([zlib.crc32(np.ascontiguousarray(row)) for row in rows], np.uint32)
 
 
 def finish_store(store: NewStore, statuses: Mapping[str, int], attributes: Mapping[str, Any], **more: Any) -> None:
@@ -152,54 +162,83 @@ def finish_store(store: NewStore, statuses: Mapping[str, int], attributes: Mappi
     for clip, status in statuses.items():
         store.require_group(clip).attrs["status"] = STATUSES[status]
     store.attrs["provenance"] = json.dumps(attributes, sort_keys=True)
+    n_frames = {clip: _n_frames(store[clip]) for clip in statuses}
     store.close()
-    _write_manifest(store.path, store_digest(store.path, list(statuses)), statuses, **more)
+    _write_manifest(store.path, store_digest(store.path, list(statuses)), statuses, n_frames=n_frames, **more)
+
+
+def _n_frames(group: h5py.Group) -> int | None:
+    """The length of all arrays of a clip, 0 where it has none, None where they differ."""
+    lengths = {len(group[name]) for name in group} or {0}
+    return lengths.pop() if len(lengths) == 1 else None
 
 
 def store_digest(path: str | Path, clips: Sequence[str]) -> str:
     """Content digest of an HDF5 store: status and arrays of its clips, in the order given.
 
     Raises:
-        KeyError: if it lacks one of them.
+        BadInput: if it is damaged or lacks one of them.
     """
     with open_store(path) as store:
         return content_digest({"clip": list(clips), "content": [_clip_digest(store[clip]) for clip in clips]})
 
 
-def open_store(path: str | Path) -> h5py.File:
+@contextmanager
+def open_store(path: str | Path) -> Iterator[h5py.File]:
     """A store for reading.
 
     Raises:
-        BadInput: if it is no HDF5 file.
+        BadInput: if it is no HDF5 file, or HDF5 finds it damaged while it is read.
     """
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        if error.errno:  # not there, or not ours to read
+        with h5py.File(path, "r") as store:
+            yield store
+    except (OSError, KeyError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno:  # not there, or not ours to read
             raise
-        raise BadInput(f"{path} is damaged ({error}); delete it and its manifest and run again.") from None
+        raise BadInput(f"{path} is damaged ({' '.join(str(error).split())}); {REMEDY}") from None
+
+
+def read_rows(dataset: h5py.Dataset, rows: Sequence[int] | None = None) -> NDArray:
+    """Rows of an array of a clip, compared with their checksums.
+
+    Args:
+        rows: rising indices; all without them.
+
+    Raises:
+        BadInput: if one is not as it was written.
+    """
+    chosen = slice(None) if rows is None else rows
+    values = dataset[chosen]
+    wrong = np.flatnonzero(_checksums(values) != dataset.attrs[CHECKSUMS][chosen])
+    if len(wrong):
+        frame = wrong[0] if rows is None else rows[wrong[0]]
+        clip, _, name = dataset.name.lstrip("/").partition("/")
+        raise BadInput(f"{dataset.file.filename} is damaged: {name} of frame {frame} of the clip {clip} is not what was written; {REMEDY}")
+    return values
 
 
 def read_clip(path: str | Path, clip: str, names: Iterable[str]) -> tuple[int, dict[str, NDArray]]:
     """Status of a clip and the named arrays of its group, those of them that are there: a failed clip has none.
 
     Raises:
-        BadInput: if the store does not hold the clip.
+        BadInput: if the store is damaged or does not hold the clip.
     """
     with open_clip(path, clip) as group:
-        return STATUSES.index(group.attrs["status"]), {name: group[name][...] for name in names if name in group}
+        return STATUSES.index(group.attrs["status"]), {name: read_rows(group[name]) for name in names if name in group}
 
 
 @contextmanager
 def open_clip(path: str | Path, clip: str) -> Iterator[h5py.Group]:
-    """The group of a clip in a store, for reading.
+    """The group of a clip in a store, whose arrays are read with `read_rows`.
 
     Raises:
-        BadInput: if the store is damaged or does not hold the clip with the status that its manifest gives.
+        BadInput: if the store is damaged or does not hold the clip with the status and the number of frames that its manifest gives.
     """
-    status = read_manifest(path)["status"].get(clip)
+    manifest = read_manifest(path)
+    told = manifest["status"].get(clip), manifest.get("n_frames", {}).get(clip)
     with open_store(path) as store:
-        if clip not in store or store[clip].attrs["status"] != status:
+        if clip not in store or (store[clip].attrs["status"], _n_frames(store[clip])) != told:
             raise BadInput(f"{path} does not hold the clip {clip} as its manifest says; delete both and run again.")
         yield store[clip]
 
@@ -235,7 +274,7 @@ def _write_manifest(store: str | Path, digest: str, statuses: Mapping[str, int],
 def _clip_digest(group: h5py.Group) -> str:
     arrays: dict[str, Any] = {"status": [group.attrs["status"]]}
     for name, dataset in group.items():
-        values = dataset[...]
+        values = read_rows(dataset)
         if values.dtype == object:
             arrays[f"{name}_length"] = np.array([len(value) for value in values])
             values = np.concatenate([np.empty(0, np.uint8), *values])

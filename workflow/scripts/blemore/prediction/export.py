@@ -5,22 +5,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from blemore.classify.tensors import read_tensors
 from blemore.features.kinds import PREPROCESSING
 from blemore.features.weights import folder_of
+from blemore.finetune.checkpoints import check_checkpoint
 from blemore.job import BadInput
 from blemore.prediction.system import FILE, SCHEMA_VERSION, content_sha256
-from blemore.settings import sha256
+from blemore.settings import folder_sha256
 from blemore.stores import write_json
 
 
 def copy_trained(folder: Path, paths: Iterable[str]) -> None:
-    """Copies heads and checkpoints to the same place below the folder as below `results`."""
+    """Copies heads and checkpoints to the same place below the folder as below `results`.
+
+    Raises:
+        BadInput: if one is damaged.
+    """
     for source in map(Path, paths):
         target = folder.joinpath(*source.parts[source.parts.index("results") + 1 :])
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
+            check_checkpoint(source)
             shutil.copytree(source, target, ignore=shutil.ignore_patterns(".snakemake_timestamp"))
         else:
+            read_tensors(source)
             shutil.copy(source, target)
 
 
@@ -41,8 +49,7 @@ def copy_preprocessing(folder: Path, features: Mapping[str, Mapping[str, Any]], 
 
 def write_system(folder: Path, content: Mapping[str, Any]) -> None:
     """Writes system.json, last, with the SHA-256 of every other file and of itself."""
-    files = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    whole = {"schema_version": SCHEMA_VERSION, **content, "files": files}
+    whole = {"schema_version": SCHEMA_VERSION, **content, "files": folder_sha256(folder)}
     write_json(folder / FILE, {**whole, "content_sha256": content_sha256(whole)})
 
 
