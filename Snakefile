@@ -53,4 +53,7 @@ if (
 # What this run was configured with; not an output, so that a setting makes stale only what reads it.
 onstart:
     if not NEEDS_NO_DATA:
-        configuration.write(config, "results/config.yaml")
+        try:
+            configuration.write(config, "results/config.yaml")
+        except OSError as error:
+            raise WorkflowError(disk_problem(error) or error)

@@ -96,7 +96,7 @@ def run_workers(way: str, folder: str, clips: int, parts: int) -> tuple[float, f
     begins, ends, memory_mb = zip(*(json.loads(process.communicate()[0]) for process in processes))
     vectors = [None] * clips
     for part, output in enumerate(outputs):
-        vectors[part::parts] = list(np.load(output))
+        vectors[part::parts] = list(np.load(output, allow_pickle=False))
     return max(ends) - min(begins), sum(memory_mb), np.stack(vectors)
 
 

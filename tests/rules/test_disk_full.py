@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from rules import test_classify_scripts as classify
 from rules import test_fusion_scripts as fusion
 from rules.bad_videos import encode
@@ -18,12 +20,29 @@ from rules.media_stage import STORES, run_script
 from unit.report.simulated import SimulatedRun
 from unit.test_stores import features
 
+import export_system
 import fuse
 import gather_features
+import import_provided
 import train_head
+import write_predictions
+from blemore.classify.tensors import write_tensors
+from blemore.data.labels import EMOTIONS
+from blemore.features import gemini, weights
+from blemore.finetune.resume import Resume
 from blemore.job import disk_problem
 from blemore.media.shard import Disk, finish_store, new_store, write_clip
-from blemore.stores import manifest_path, read_features, read_manifest, read_probabilities, write_features
+from blemore.prediction.system import open_system
+from blemore.stores import (
+    Probabilities,
+    manifest_path,
+    read_features,
+    read_manifest,
+    read_probabilities,
+    write_features,
+    write_json,
+    write_probabilities,
+)
 
 
 @pytest.fixture
@@ -134,6 +153,122 @@ def test_a_report_that_does_not_fit_is_an_error(small_disk, tmp_path):
     run = SimulatedRun(tmp_path, encoders=1, every=60, ensembles={"all": [0]})
     (tmp_path / "results" / "report").symlink_to(small_disk)
     stops(run.report)
+    assert not (small_disk / "index.html").exists()
+    subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
+    assert run.report().read_text().rstrip().endswith("</html>")
+
+
+class Paid:
+    """Counts what is asked of a service."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def embed(self, parts) -> np.ndarray:
+        self.asked += 1
+        return np.eye(1, gemini.FULL_DIMENSION, dtype=np.float32)[0]
+
+
+@pytest.mark.parametrize(("room_bytes", "paid"), [(gemini.ROOM_BYTES, 0), (0, 1)])
+def test_a_reply_that_could_not_be_kept_is_not_paid_for(small_disk, monkeypatch, room_bytes, paid):
+    monkeypatch.setattr(gemini, "ROOM_BYTES", room_bytes)
+    service, path = Paid(), small_disk / "kept" / "reply.json"
+    ballast = fill(small_disk, 8192)
+    stops(gemini.embed_all, {"a": (path, {})}, lambda clip: [], lambda: service, 1)
+    assert (service.asked, path.exists()) == (paid, False)
+    ballast.unlink()
+    (vector,) = gemini.embed_all({"a": (path, {})}, lambda clip: [], lambda: service, 1).values()
+    assert (service.asked, vector[0]) == (paid + 1, 1)
+    assert path.is_file()
+
+
+def test_a_training_whose_state_does_not_fit_goes_on_from_the_state_before(small_disk):
+    resume = Resume(small_disk, {})
+    resume.write({"place": 1, "weights": torch.zeros(100)})
+    ballast = fill(small_disk, 8192)
+    stops(resume.write, {"place": 2, "weights": torch.zeros(20_000)})
+    assert resume.read("cpu")["place"] == 1
+    ballast.unlink()
+    resume.write({"place": 2, "weights": torch.zeros(20_000)})
+    assert resume.read("cpu")["place"] == 2
+
+
+def test_a_system_that_does_not_fit_is_none(small_disk, tmp_path):
+    head, scores, folder = tmp_path / "results/heads/w/mlp/fold0.safetensors", tmp_path / "scores.json", small_disk / "system"
+    head.parent.mkdir(parents=True)
+    write_tensors(head, {"seed1.0.weight": np.zeros((100, 100), np.float32)})
+    write_json(scores, {"chosen": {}})
+    params = SimpleNamespace(cfg={}, members=[], models=[], media={}, features={}, concatenations={}, heads={}, runtime={"weights": "weights"})
+    inputs = SimpleNamespace(heads=[str(head)], checkpoints=[], weights=[], scores=str(scores))
+    task = SimpleNamespace(input=inputs, output=SimpleNamespace(system=str(folder)), params=params, wildcards=SimpleNamespace(ensemble="all"))
+    ballast = fill(small_disk, 8192)
+    stops(export_system.main, task)
+    assert not (folder / "system.json").exists()
+    ballast.unlink()
+    export_system.main(task)
+    open_system(folder).check("")
+
+
+def test_predictions_that_do_not_fit_are_not_there(small_disk, tmp_path):
+    store, status, files = tmp_path / "fold0.zarr", tmp_path / "status.json", {f"c{number}": f"c{number}.mov" for number in range(200)}
+    probability = np.full((len(files), 6), 1 / 6, np.float32)
+    write_probabilities(store, Probabilities(probability, list(files), ["test"] * len(files), np.log(probability)), EMOTIONS, {})
+    write_json(status, dict.fromkeys(files, "ok"))
+    cfg = {"members": [["w", "mlp"]], "chosen": {"weights": [1.0], "alpha": 0.1, "beta": 0.1, "average": "probabilities"}}
+    params = SimpleNamespace(cfg=cfg, code={}, files=files, members=[["w", "mlp"]], models=1)
+    output = SimpleNamespace(table=str(small_disk / "predictions.csv"), predictions=str(small_disk / "predictions.json"))
+    task = SimpleNamespace(input=SimpleNamespace(stores=[str(store)], statuses=[str(status)]), output=output, params=params)
+    ballast = fill(small_disk, 4096)
+    stops(write_predictions.main, task)
+    assert not (small_disk / "predictions.csv").exists()
+    assert not (small_disk / "predictions.json").exists()
+    ballast.unlink()
+    write_predictions.main(task)
+    assert len(json.loads(Path(output.predictions).read_text())["clips"]) == len(files)
+
+
+def test_submissions_that_do_not_fit_are_not_there(small_disk, tmp_path):
+    data, folder = fusion.DataSet(tmp_path), small_disk / "all"
+    fusion.run_fuse(tmp_path / "all", data)
+    folder.mkdir()
+    shutil.copy(tmp_path / "all" / "test_decisions.csv", folder)
+    ballast = fill(small_disk, 0)
+    stops(fusion.submit, folder, data)
+    assert not list(folder.glob("*.zip"))
+    ballast.unlink()
+    assert all(Path(path).is_file() for path in fusion.submit(folder, data).values())
+
+
+def test_provided_features_that_do_not_fit_leave_no_manifest(small_disk, tmp_path):
+    clips = {f"c{number}": (str(tmp_path / f"c{number}.npy"), 1, "A1") for number in range(60)}
+    for file, _, _ in clips.values():
+        np.save(file, np.random.default_rng(0).random((1, 1000), np.float32))
+    output = SimpleNamespace(store=str(small_disk / "given.zarr"), manifest=str(small_disk / "given.json"))
+    params = SimpleNamespace(clips=clips, cfg={"width": None, "columns": None}, code={}, limit={"max_failed_fraction": 0})
+    ballast = fill(small_disk, 16_384)
+    stops(import_provided.main, SimpleNamespace(output=output, params=params))
+    assert not Path(output.manifest).exists()
+    subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
+    ballast.unlink()
+    import_provided.main(SimpleNamespace(output=output, params=params))
+    assert len(read_features(output.store).clip) == 60
+
+
+def test_weights_that_do_not_fit_are_not_taken_for_fetched(small_disk, monkeypatch):
+    """The remedy is room, and no other folder."""
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+    def download(model: str, revision: str, folder: Path, files: tuple[str, ...]) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(bytes(100_000))
+
+    monkeypatch.setattr(weights, "_download", download)
+    ballast = fill(small_disk, 8192)
+    stops(weights.fetch, "org/tiny", "main", small_disk)
+    assert not weights.is_fetched(small_disk / "org--tiny--main")
+    ballast.unlink()
+    assert weights.describe(weights.fetch("org/tiny", "main", small_disk))["bytes"] == {"config.json": 2, "model.safetensors": 100_000}
 
 
 def stops(main, *arguments, **more) -> None:

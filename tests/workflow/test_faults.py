@@ -9,12 +9,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rules.bad_videos import encode
 from rules.test_disk_full import fill, mounted
 from unit.data.sheets import SMALL
 from workflow.conftest import MINI
-from workflow.runs import Run
+from workflow.runs import Run, rules
 
 pytestmark = pytest.mark.workflow
 SMALL_RUN = {"encoders": ["prosody"], "data": {"root": "../data"}, "fusion": {"ensembles": {}}}
@@ -53,11 +54,16 @@ def write_small_data(folder: Path, seconds: float = 0.6) -> None:
 
 
 def test_inputs_on_a_disk_that_may_only_be_read_are_enough(tmp_path):
+    given = {"given": {"kind": "provided", "train": "given", "test": "given", "width": 4, "columns": None}}
     with mounted(tmp_path / "data", "4m") as folder:
         write_small_data(folder)
+        (folder / "given").mkdir()
+        for line in SMALL.splitlines()[1:]:
+            np.save(folder / "given" / f"{line.partition(',')[0]}.npy", np.ones((1, 4), np.float32))
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-        run = Run(tmp_path / "run", SMALL_RUN)
-        run.snakemake("results/media/audio/A101.json")
+        run = Run(tmp_path / "run", SMALL_RUN | {"encoders": ["prosody", "given"], "features": given})
+        run.snakemake("results/media/audio/A101.json", "results/features/given.json")
+    assert run.manifest("features/given")["status_counts"] == {"ok": 6}
     assert run.manifest("media/audio/A101")["status"] == {"A101_ang_int1_ver1": "ok", "A101_mix_ang_hap_30_70_ver1": "missing"}
 
 
@@ -74,8 +80,23 @@ def test_what_may_not_be_read_is_one_sentence_before_any_job(strangers, name):
 def test_results_that_may_not_be_written_are_one_sentence(strangers):
     (strangers.folder / "results").mkdir(mode=0o755)
     said = strangers.snakemake("results/data/sheet.csv", expect=1)
-    assert "Permission denied" in said
+    assert f"results/config.yaml {FORBIDDEN}" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.soak
+def test_a_run_goes_on_where_the_clock_was_set_back(tmp_path):
+    """Its inputs, and what is finished, then lie in the future."""
+    write_small_data(tmp_path / "data")
+    run, wanted = Run(tmp_path / "run", SMALL_RUN), ("results/data/sheet.csv", "results/media/audio/A101.json")
+    run.snakemake(wanted[0])
+    tomorrow = time.time() + 86_400
+    for path in [*(tmp_path / "data").rglob("*"), *(run.folder / "results").rglob("*")]:
+        os.utime(path, (tomorrow, tomorrow))
+    assert rules(run.stale(*wanted)) == {"extract_audio"}
+    run.snakemake(*wanted)
+    assert run.manifest("media/audio/A101")["status"]["A101_ang_int1_ver1"] == "ok"
+    assert rules(run.stale(*wanted)) == set()
 
 
 def test_a_second_run_in_one_folder_is_refused_and_a_dead_runs_lock_is_taken_away(tmp_path):

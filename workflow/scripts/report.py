@@ -25,7 +25,7 @@ from blemore.report.tables import (
     weight_table,
     without_tuned_epochs,
 )
-from blemore.stores import STATUSES
+from blemore.stores import STATUSES, write_text
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -67,7 +67,7 @@ def main(snakemake) -> None:
     )
     scores.to_csv(snakemake.output.scores, index=False, lineterminator="\n")
     Path(snakemake.output.text).write_text(as_text(scores, first["baselines"], note))
-    Path(snakemake.output.page).write_text(page)
+    write_text(snakemake.output.page, page)
 
 
 def _content(results: Mapping[str, Any], decisions: Mapping[str, pd.DataFrame], names: Sequence[str], members: Mapping[str, Any]) -> dict[str, Any]:

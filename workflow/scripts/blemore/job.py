@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,12 +61,22 @@ def disk_problem(error: Exception) -> str:
 
     Some libraries say nothing of the cause, so a disk without room counts whatever the error is.
     """
-    number = error.errno if isinstance(error, OSError) else None
-    if number in FULL or "No space left on device" in str(error) or shutil.disk_usage(".").free < NO_ROOM_BYTES:
+    if any(map(_is_full, _with_causes(error))) or shutil.disk_usage(".").free < NO_ROOM_BYTES:
         return f"no room is left on the disk of {Path.cwd()}; free some and run the same command again: what is finished stays."
-    if isinstance(error, OSError) and number in FORBIDDEN:
+    if isinstance(error, OSError) and error.errno in FORBIDDEN:
         return f"{error.filename or Path.cwd()} may not be read or written ({error.strerror}); change its permissions and run the same command again."
     return ""
+
+
+def _is_full(error: BaseException) -> bool:
+    return getattr(error, "errno", None) in FULL or "No space left on device" in str(error)
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """PyTorch hides what writing met behind an error of its own."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def lock_log(path: str, terminal: int) -> None:

@@ -68,11 +68,16 @@ def manifest_path(store: str | Path) -> Path:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Equal content gives equal bytes; the file is whole or absent, never half-written."""
+    """Equal content gives equal bytes."""
+    write_text(path, json.dumps(content, sort_keys=True, indent=1) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """The file is whole or absent, never half-written."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "w") as file:
-        file.write(json.dumps(content, sort_keys=True, indent=1) + "\n")
+    with open(partial, "w", encoding="utf-8") as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)

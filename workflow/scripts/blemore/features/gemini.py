@@ -1,10 +1,12 @@
 """Gemini Embedding 2: one clip per request, with patience for faults that pass, and no reply paid for twice."""
 
+import errno
 import fcntl
 import json
 import os
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -41,6 +43,7 @@ RETRIED_CODES = {408, 429, 500, 502, 503, 504}
 BAD_REPLIES = 3  # may have been charged for, so not asked for without end
 NORM_TOLERANCE = 1e-2
 SHOWN_CHARACTERS = 300
+ROOM_BYTES = 131_072  # a reply takes about 70,000
 BACKOFF = wait_random_exponential(multiplier=1, max=60)
 
 
@@ -241,6 +244,8 @@ def _ask_all(
         path, request = requests[clip]
         if path.is_file():  # another job had its turn meanwhile
             return read_reply(path)
+        if shutil.disk_usage(path.parent).free < ROOM_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))  # before anything is paid for
         try:
             vector = service.embed(parts(clip))
         except (Refused, Failed) as error:
