@@ -181,8 +181,10 @@ def test_an_exported_system_is_looked_at_whole(results):
 def test_weights_of_the_same_size_that_are_others_are_found(results):
     damaged(results / PRETRAINED / "model.safetensors")
     open_folder(str(results / PRETRAINED), "main", "weights", results / WEIGHTS)  # which compares sizes alone
-    said = f"{results}/pretrained does not hold the weights that {results}/weights/w.json describes (model.safetensors differ); "
-    assert problems(results) == [said + f"put its own files back, or delete {results}/weights/w.json and run again."]
+    assert problems(results) == [
+        f"{results}/pretrained does not hold the weights that {results}/weights/w.json describes (model.safetensors); "
+        f"put them back, or delete {results}/weights/w.json and run again."
+    ]
 
 
 def test_fetched_weights_that_are_others_are_to_be_fetched_again(results, tmp_path, monkeypatch):
@@ -192,7 +194,8 @@ def test_fetched_weights_that_are_others_are_to_be_fetched_again(results, tmp_pa
     damaged(folder / "model.safetensors")
     config = {"features": {"w": {"model": "org/name", "revision": "main"}}, "runtime": {"weights": "weights"}}
     [said] = [problem for path, check in checks(results, config) if (problem := damage(path, check))]
-    assert said.endswith(f"(model.safetensors differ); delete {folder} and run `snakemake weights`.")
+    described = results / WEIGHTS
+    assert said == f"{folder} does not hold the weights that {described} describes (model.safetensors); delete it and run `snakemake weights`."
 
 
 def test_weights_that_are_gone_are_no_damage(results):

@@ -90,9 +90,11 @@ def check_files(model: str, revision: str, weights: str | Path, description: str
     """
     folder, stated = folder_of(model, revision, weights), json.loads(Path(description).read_text())["sha256"]
     found = describe(folder, file)["sha256"] if folder.exists() else stated
-    if wrong := sorted(name for name in {*stated, *found} if stated.get(name) != found.get(name)):
-        way = f"delete {folder} and run `snakemake weights`" if is_name(model) else f"put its own files back, or delete {description} and run again"
-        raise BadInput(f"{folder} does not hold the weights that {description} describes ({', '.join(wrong)} differ); {way}.")
+    wrong = ", ".join(sorted(name for name in {*stated, *found} if stated.get(name) != found.get(name)))
+    if wrong and is_name(model):
+        raise BadInput(f"{folder} does not hold the weights that {description} describes ({wrong}); delete it and run `snakemake weights`.")
+    if wrong:
+        raise BadInput(f"{folder} does not hold the weights that {description} describes ({wrong}); put them back, or delete {description} and run again.")
 
 
 def fetch(model: str, revision: str, weights: str | Path, file: str | None = None) -> Path:

@@ -46,7 +46,7 @@ def damage(path: Path, check: Callable[[], Any]) -> str | None:
     except BadInput as error:
         return str(error)
     except Exception as error:  # HDF5 and Zarr raise all kinds over damaged bytes
-        return f"{path} or what it describes is damaged ({type(error).__name__}: {' '.join(str(error).split())}); delete both and run again."
+        return f"{path} or the store beside it is damaged ({type(error).__name__}: {' '.join(str(error).split())}); delete both and run again."
     return None
 
 
