@@ -280,7 +280,7 @@ def test_a_saved_head_refuses_other_features_and_recipes(tmp_path):
     with pytest.raises(BadInput, match=r"head\.safetensors does not hold a head of this recipe \(.*\); train it again\.$"):
         predict_head(tmp_path / "head.safetensors", MLP | {"hidden": [8]}, data.x)
     (tmp_path / "head.safetensors").write_bytes(b"damaged")
-    with pytest.raises(BadInput, match=r"head\.safetensors is damaged \(.*\); train it again\.$"):
+    with pytest.raises(BadInput, match=r"head\.safetensors is damaged \(.*\); delete it and run again\.$"):
         predict_head(tmp_path / "head.safetensors", MLP, data.x)
 
 

@@ -12,7 +12,7 @@ from blemore.stores import NO_FACE, OK, manifest_path, write_json
 STATUSES = {f"clip{number}": OK for number in range(10)} | {"faceless": NO_FACE}  # HDF5 keeps more than eight clips in another way than a few
 FRAMES = 3
 DETECTED = np.array([True, False, True])
-REMEDY = "delete it and its manifest and run the same target again."
+REMEDY = "delete it and its manifest and run again."
 
 
 def arrays(kind: str, number: int) -> dict:

@@ -24,7 +24,7 @@ REASONS = {
     PARTIAL: "something of it does not decode, and the rest is used",
 }
 CHECKSUMS = "crc32"  # attribute of each array: of each of its rows, so that a reader checks what it reads and no more
-REMEDY = "delete it and its manifest and run the same target again."
+REMEDY = "delete it and its manifest and run again."
 
 
 def pair_videos(clips: Mapping[str, int | None], videos: Sequence[str]) -> dict[str, Path | None]:
@@ -149,7 +149,7 @@ def write_clip(store: NewStore, clip: str, **arrays: NDArray | list[NDArray[np.u
 def _checksums(values: NDArray | list[NDArray[np.uint8]]) -> NDArray[np.uint32]:
     # A Boolean that is taken out of its array is 0 or 1, whatever its byte was.
     rows = values.view(np.uint8) if isinstance(values, np.ndarray) and values.dtype == bool else values
-    return np.array([zlib.crc32(np.ascontiguousarray(row)) for row in rows], np.uint32)
+    return np.array([zlib.crc32(np.ascontiguousarray(row).data) for row in rows], np.uint32)
 
 
 def finish_store(store: NewStore, statuses: Mapping[str, int], attributes: Mapping[str, Any], **more: Any) -> None:
