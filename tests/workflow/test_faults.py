@@ -85,14 +85,19 @@ def test_results_that_may_not_be_written_are_one_sentence(strangers):
 
 
 @pytest.mark.soak
-def test_a_run_goes_on_where_the_clock_was_set_back(tmp_path):
-    """Its inputs, and what is finished, then lie in the future."""
+def test_where_the_clock_was_set_back_a_run_says_so_and_goes_on_once_inputs_are_touched(tmp_path):
+    """Its inputs, and what is finished, lie in the future, which makes nothing stale."""
     write_small_data(tmp_path / "data")
     run, wanted = Run(tmp_path / "run", SMALL_RUN), ("results/data/sheet.csv", "results/media/audio/A101.json")
     run.snakemake(wanted[0])
     tomorrow = time.time() + 86_400
     for path in [*(tmp_path / "data").rglob("*"), *(run.folder / "results").rglob("*")]:
         os.utime(path, (tomorrow, tomorrow))
+    assert rules(run.stale(*wanted)) == {"extract_audio"}
+    assert "could indicate a clock skew" in run.snakemake(*wanted, expect=1)  # Snakemake's own sentence, with both times
+    assert not (run.folder / "results/media/audio/A101.json").exists()
+    for path in (tmp_path / "data").rglob("*"):
+        path.touch()
     assert rules(run.stale(*wanted)) == {"extract_audio"}
     run.snakemake(*wanted)
     assert run.manifest("media/audio/A101")["status"]["A101_ang_int1_ver1"] == "ok"

@@ -41,7 +41,7 @@ def test_three_stores_with_a_flipped_bit_are_named_and_made_again_alone(mini):
         store.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
     said = mini.snakemake("validate", expect=1)
     damaged = (faces, shard, predictions)
-    sentences = [line for line in said.splitlines() if "again" in line]
+    sentences = {line for line in said.splitlines() if "again" in line}  # a local rule's lines come twice, from its log too
     assert all(any(str(store.relative_to(mini.folder)) in line for line in sentences) for store in damaged)
     assert len(sentences) == 3
     for store in damaged:
