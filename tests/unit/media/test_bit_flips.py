@@ -73,7 +73,7 @@ def test_a_flipped_bit_never_gives_other_frames_or_boxes(tmp_path, kind):
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", ["track", "faces", "body"])
 def test_none_of_thousands_of_flipped_bits_gives_other_frames_or_boxes(tmp_path, kind):
-    assert len(outcomes(tmp_path, kind, flips=5000, seed=2)) > 1000
+    assert len(outcomes(tmp_path, kind, flips=1500, seed=2)) > 400
 
 
 def test_the_damaged_frame_is_named_and_the_others_are_read(tmp_path):
