@@ -12,7 +12,7 @@ from pathlib import Path
 from blemore.features import call_function
 from blemore.features.arrays import NOTHING, Row, pooled, read_npy
 from blemore.job import BadInput
-from blemore.media.shard import open_clip, read_rows
+from blemore.media.shard import open_clip
 from blemore.stores import DECODE_ERROR, MISSING, OK, STATUSES, USABLE, read_manifest
 
 SCRIPTS = Path(__file__).resolve().parents[2]
@@ -61,7 +61,7 @@ def lay_out(folder: Path, clips: Sequence[str], stores: Mapping[str, str | Path]
 def _write_frames(folder: Path, store: str | Path, clip: str) -> None:
     folder.mkdir()
     with open_clip(store, clip) as group:
-        for number, jpeg in enumerate(read_rows(group["jpeg"])):
+        for number, jpeg in enumerate(group["jpeg"]):
             (folder / f"{number:06d}.jpg").write_bytes(jpeg.tobytes())
 
 

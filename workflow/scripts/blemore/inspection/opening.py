@@ -138,11 +138,11 @@ def groups(store: Store, only: str | None = None) -> Iterator[tuple[str, str, di
     Raises:
         BadInput: if the store is damaged, or differs from its manifest in a clip.
     """
-    from blemore.media.shard import open_clip, read_rows
+    from blemore.media.shard import open_clip
 
     for clip in [only] if only else clips_of(store):
         with open_clip(store.path, clip) as group:
-            status, arrays = str(group.attrs["status"]), {name: read_rows(dataset) for name, dataset in group.items()}
+            status, arrays = str(group.attrs["status"]), {name: dataset[...] for name, dataset in group.items()}
         yield clip, status, arrays
 
 

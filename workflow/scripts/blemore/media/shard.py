@@ -5,6 +5,7 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ REASONS = {
     TOO_SHORT: "it is too short for one frame or sample",
     PARTIAL: "something of it does not decode, and the rest is used",
 }
-CHECKSUMS = "crc32"  # attribute of each array: of each of its rows, so that a reader checks what it reads and no more
+USER_BLOCK_BYTES = 512  # that HDF5 leaves alone at the beginning of a file: they hold the checksum of all the rest
 REMEDY = "delete it and its manifest and run again."
 
 
@@ -116,7 +117,7 @@ class NewStore(h5py.File):
     def __init__(self, path: str | Path) -> None:
         self.disk = Disk(path)
         self.path = path
-        super().__init__(self.disk, "w", libver="latest")
+        super().__init__(self.disk, "w", libver="latest", userblock_size=USER_BLOCK_BYTES)
 
     def close(self) -> None:
         super().close()
@@ -141,15 +142,8 @@ def write_clip(store: NewStore, clip: str, **arrays: NDArray | list[NDArray[np.u
             for index, value in enumerate(values):
                 dataset[index] = value
         else:
-            dataset = group.create_dataset(name, data=values)
-        dataset.attrs[CHECKSUMS] = _checksums(values)
+            group.create_dataset(name, data=values)
     store.disk.check()
-
-
-def _checksums(values: NDArray | list[NDArray[np.uint8]]) -> NDArray[np.uint32]:
-    # A Boolean that is taken out of its array is 0 or 1, whatever its byte was.
-    rows = values.view(np.uint8) if isinstance(values, np.ndarray) and values.dtype == bool else values
-    return np.array([zlib.crc32(np.ascontiguousarray(row).data) for row in rows], np.uint32)
 
 
 def finish_store(store: NewStore, statuses: Mapping[str, int], attributes: Mapping[str, Any], **more: Any) -> None:
@@ -164,7 +158,28 @@ def finish_store(store: NewStore, statuses: Mapping[str, int], attributes: Mappi
     store.attrs["provenance"] = json.dumps(attributes, sort_keys=True)
     n_frames = {clip: _n_frames(store[clip]) for clip in statuses}
     store.close()
+    with open(store.path, "r+b") as file:
+        file.write(_checksum(store.path))
     _write_manifest(store.path, store_digest(store.path, list(statuses)), statuses, n_frames=n_frames, **more)
+
+
+def _checksum(path: str | Path) -> bytes:
+    """One line with the CRC-32 of all that follows the user block."""
+    total = 0
+    with open(path, "rb") as file:
+        file.seek(USER_BLOCK_BYTES)
+        while block := file.read(2**20):
+            total = zlib.crc32(block, total)
+    return f"crc32 {total:08x}\n".encode()
+
+
+@lru_cache(maxsize=4096)
+def _check_bytes(path: str, *_identity: int) -> None:
+    """Once in a process for each store, before HDF5 sees it: a damaged heap of JPEGs can have it search for ever."""
+    with open(path, "rb") as file:
+        stated = file.readline(USER_BLOCK_BYTES)
+    if stated != _checksum(path):
+        raise BadInput(f"{path} is damaged (its bytes are not those that were written); {REMEDY}")
 
 
 def _n_frames(group: h5py.Group) -> int | None:
@@ -188,8 +203,10 @@ def open_store(path: str | Path) -> Iterator[h5py.File]:
     """A store for reading.
 
     Raises:
-        BadInput: if it is no HDF5 file, or HDF5 finds it damaged while it is read.
+        BadInput: if it is no HDF5 file, or damaged.
     """
+    found = Path(path).stat()
+    _check_bytes(str(path), found.st_ino, found.st_size, found.st_mtime_ns)
     try:
         with h5py.File(path, "r") as store:
             yield store
@@ -199,25 +216,6 @@ def open_store(path: str | Path) -> Iterator[h5py.File]:
         raise BadInput(f"{path} is damaged ({' '.join(str(error).split())}); {REMEDY}") from None
 
 
-def read_rows(dataset: h5py.Dataset, rows: Sequence[int] | None = None) -> NDArray:
-    """Rows of an array of a clip, compared with their checksums.
-
-    Args:
-        rows: rising indices; all without them.
-
-    Raises:
-        BadInput: if one is not as it was written.
-    """
-    chosen = slice(None) if rows is None else rows
-    values = dataset[chosen]
-    wrong = np.flatnonzero(_checksums(values) != dataset.attrs[CHECKSUMS][chosen])
-    if len(wrong):
-        frame = wrong[0] if rows is None else rows[wrong[0]]
-        clip, _, name = dataset.name.lstrip("/").partition("/")
-        raise BadInput(f"{dataset.file.filename} is damaged: {name} of frame {frame} of the clip {clip} is not what was written; {REMEDY}")
-    return values
-
-
 def read_clip(path: str | Path, clip: str, names: Iterable[str]) -> tuple[int, dict[str, NDArray]]:
     """Status of a clip and the named arrays of its group, those of them that are there: a failed clip has none.
 
@@ -225,12 +223,12 @@ def read_clip(path: str | Path, clip: str, names: Iterable[str]) -> tuple[int, d
         BadInput: if the store is damaged or does not hold the clip.
     """
     with open_clip(path, clip) as group:
-        return STATUSES.index(group.attrs["status"]), {name: read_rows(group[name]) for name in names if name in group}
+        return STATUSES.index(group.attrs["status"]), {name: group[name][...] for name in names if name in group}
 
 
 @contextmanager
 def open_clip(path: str | Path, clip: str) -> Iterator[h5py.Group]:
-    """The group of a clip in a store, whose arrays are read with `read_rows`.
+    """The group of a clip in a store, for reading.
 
     Raises:
         BadInput: if the store is damaged or does not hold the clip with the status and the number of frames that its manifest gives.
@@ -274,7 +272,7 @@ def _write_manifest(store: str | Path, digest: str, statuses: Mapping[str, int],
 def _clip_digest(group: h5py.Group) -> str:
     arrays: dict[str, Any] = {"status": [group.attrs["status"]]}
     for name, dataset in group.items():
-        values = read_rows(dataset)
+        values = dataset[...]
         if values.dtype == object:
             arrays[f"{name}_length"] = np.array([len(value) for value in values])
             values = np.concatenate([np.empty(0, np.uint8), *values])
