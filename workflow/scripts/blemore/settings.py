@@ -9,7 +9,7 @@ from typing import Any
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 ENVS = SCRIPTS.parents[1] / "envs"
-CHANGES_NO_NUMBER = {"blemore/job.py"}
+CHANGES_NO_NUMBER = {"blemore/job.py", "blemore/memory.py"}
 SHORT = 12  # characters of a digest that tell contents apart
 
 

@@ -19,7 +19,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, NDArray]) -> None:
 
 
 def read_tensors(path: str | Path) -> dict[str, NDArray]:
-    """Tensors by name, compared with their digest; a head of before there were digests has none.
+    """Tensors by name, compared with the digest that was written with them.
 
     Raises:
         BadInput: if they are not what was written.
@@ -30,6 +30,6 @@ def read_tensors(path: str | Path) -> dict[str, NDArray]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
     except (SafetensorError, KeyError, TypeError) as error:  # the second and third of a type that numpy does not know
         raise BadInput(f"{path} is damaged ({error}); delete it and run again.") from None
-    if stated and stated != content_digest(tensors):
+    if stated != content_digest(tensors):
         raise BadInput(f"{path} does not hold the head that was written; delete it and run again.")
     return tensors

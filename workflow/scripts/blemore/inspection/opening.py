@@ -138,12 +138,12 @@ def groups(store: Store, only: str | None = None) -> Iterator[tuple[str, str, di
     Raises:
         BadInput: if the store is damaged, or differs from its manifest in a clip.
     """
-    from blemore.media.shard import open_clip
+    from blemore.media.shard import open_clips
 
-    for clip in [only] if only else clips_of(store):
-        with open_clip(store.path, clip) as group:
-            status, arrays = str(group.attrs["status"]), {name: dataset[...] for name, dataset in group.items()}
-        yield clip, status, arrays
+    with open_clips(store.path) as group_of:
+        for clip in [only] if only else clips_of(store):
+            group = group_of(clip)
+            yield clip, str(group.attrs["status"]), {name: dataset[...] for name, dataset in group.items()}
 
 
 def check_clip(store: Store, clip: str) -> None:

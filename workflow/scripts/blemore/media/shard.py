@@ -233,12 +233,27 @@ def open_clip(path: str | Path, clip: str) -> Iterator[h5py.Group]:
     Raises:
         BadInput: if the store is damaged or does not hold the clip with the status and the number of frames that its manifest gives.
     """
+    with open_clips(path) as group_of:
+        yield group_of(clip)
+
+
+@contextmanager
+def open_clips(path: str | Path) -> Iterator[Callable[[str], h5py.Group]]:
+    """What gives the group of each clip in a store, for reading.
+
+    Raises:
+        BadInput: as `open_clip`, the second when the clip is asked for.
+    """
     manifest = read_manifest(path)
-    told = manifest["status"].get(clip), manifest.get("n_frames", {}).get(clip)
-    with open_store(path) as store:
+
+    def group_of(clip: str) -> h5py.Group:
+        told = manifest["status"].get(clip), manifest.get("n_frames", {}).get(clip)
         if clip not in store or (store[clip].attrs["status"], _n_frames(store[clip])) != told:
             raise BadInput(f"{path} does not hold the clip {clip} as its manifest says; delete both and run again.")
-        yield store[clip]
+        return store[clip]
+
+    with open_store(path) as store:
+        yield group_of
 
 
 def new_folder(path: str | Path) -> Path:
