@@ -21,6 +21,7 @@ rule track_faces:
             "detect_height",
             "follow_probability",
             "fps",
+            "landmarks",
             "max_gap_s",
             "min_face_px",
             "person",

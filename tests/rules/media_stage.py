@@ -13,6 +13,7 @@ CFG = {
         "detect_height": 120,
         "follow_probability": 0.9,
         "fps": 10,
+        "landmarks": "followed",
         "max_gap_s": 0.5,
         "min_face_px": 20,
         "person": "prominent",

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from facenet_pytorch import MTCNN
 
-from blemore.media.cascade import O_SIDE, Cascade, cut
+from blemore.media.cascade import O_SIDE, R_SIDE, Cascade, area_means, cut, cut_exactly, edges_of
 from blemore.media.images import shrink
 from blemore.media.video import iter_video
 
@@ -92,3 +93,49 @@ def test_squares_beyond_the_frame_are_squeezed_and_those_outside_are_black():
     assert inside.min() == 200
     assert half.min() == 200
     assert outside.max() == 0
+
+
+@pytest.mark.parametrize("side", [R_SIDE, O_SIDE])
+@pytest.mark.parametrize("square", [(11, 9, 83, 81), (30, 20, 49, 39), (-9, 40, 31, 130), (60, 70, 160, 170), (1, 1, 119, 99)])
+def test_exact_patches_are_pytorchs_averages(side, square):
+    frame = np.random.default_rng(3).integers(0, 256, (100, 120, 3), np.uint8)
+    left, top, right, bottom = square
+    piece = torch.from_numpy(frame[max(top, 1) - 1 : min(bottom, 100), max(left, 1) - 1 : min(right, 120)].copy()).permute(2, 0, 1)[np.newaxis].float()
+    peer = torch.nn.functional.interpolate(piece, (side, side), mode="area")[0].permute(1, 2, 0).numpy()
+    assert cut_exactly(frame, np.float32([square]), side)[0] == pytest.approx(peer, abs=1e-4)
+
+
+def test_exact_patches_outside_the_frame_are_black():
+    assert cut_exactly(np.full((50, 50, 3), 200, np.uint8), np.float32([[60, 60, 90, 90]]), 8).max() == 0
+
+
+@pytest.mark.parametrize(("span", "size", "count"), [((0, 40), 97, 40), ((6, 31), 97, 40), ((2, 14), 300, 19), ((0, 5), 5, 5)])
+def test_a_part_of_a_reduced_frame_is_that_part_of_the_whole(span, size, count):
+    frame = np.random.default_rng(4).integers(0, 256, (size, size, 3), np.uint8)
+    start, stop = span
+    whole = torch.nn.functional.interpolate(torch.from_numpy(frame).permute(2, 0, 1)[np.newaxis].float(), (count, count), mode="area")
+    edges = edges_of(size, count, start, stop)
+    assert area_means(frame, edges, edges) == pytest.approx(whole[0].permute(1, 2, 0).numpy()[start:stop, start:stop], abs=1e-4)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_around_its_box_the_face_that_facenet_finds_in_full_size_is_found(cascade, frames, index):
+    boxes, probability, landmarks = MTCNN(keep_all=True).detect(frames[index], landmarks=True)
+    (found,) = cascade.detect_around([(frames[index], boxes[0].astype(np.float32) + np.float32([3, -2, 1, 2]))])
+    eyes = np.linalg.norm(landmarks[0][0] - landmarks[0][1])
+    assert np.linalg.norm(found.landmarks - landmarks[0].astype(float), axis=2).mean(1).min() < 0.03 * eyes
+    assert found.probability.max() == pytest.approx(probability[0], abs=0.01)
+
+
+def test_detections_around_boxes_are_the_same_bits_in_any_company(cascade, frames):
+    places = [(frame, np.float32([x, 60, x + side, 60 + 1.2 * side])) for frame in frames for x, side in ((20, 40), (90, 110), (-30, 90), (400, 400))]
+    alone = [cascade.detect_around([place])[0] for place in places]
+    order = np.random.default_rng(5).permutation(len(places))
+    for position, found in zip(order, cascade.detect_around([places[position] for position in order])):
+        assert equal(found, alone[position])
+
+
+@pytest.mark.parametrize("box", [(-300, -300, -200, -200), (5000, 10, 5100, 100), (10, 10, 11, 11), (0, 0, 4000, 4000)])
+def test_around_a_box_without_a_face_there_is_none(cascade, frames, box):
+    (found,) = cascade.detect_around([(frames[3], np.float32(box))])
+    assert [field.shape for field in found] == [(0, 4), (0, 5, 2), (0,)]

@@ -88,7 +88,18 @@ def test_followed_landmarks_lie_close_to_those_of_facenet_in_every_frame(media_f
         assert (np.linalg.norm(followed.landmarks - plain.landmarks, axis=2).mean(1) / eyes).mean() < 0.04
 
 
-@pytest.mark.parametrize("plain", [{}, {"stride": 1, "detect_height": None}])
+@pytest.mark.parametrize(("name", "exact"), [("talkers/swiz3n.mpg", 1), ("cases/upper_body_no_audio.mkv", 0.7), ("cases/single_face.mp4", 0.3)])
+def test_detected_landmarks_are_those_of_facenet_in_full_size(media_folder, name, exact):
+    """Where another square of its pyramid wins there, O-Net's marks move by what one square differs from another."""
+    frames = pixels(media_folder / name, count=24)
+    plain, found = (track_face(frames, TrackSettings(stride=1, **one)) for one in ({"detect_height": None}, {"landmarks": "detected"}))
+    eyes = np.linalg.norm(plain.landmarks[:, 0] - plain.landmarks[:, 1], axis=1)
+    errors = np.linalg.norm(plain.landmarks - found.landmarks, axis=2).mean(1) / eyes
+    assert np.mean(errors < 1e-3) >= exact
+    assert errors.mean() < 0.025
+
+
+@pytest.mark.parametrize("plain", [{}, {"landmarks": "detected"}, {"stride": 1, "detect_height": None}])
 @pytest.mark.parametrize("changes", [{"thresholds": (1.0, 0.7, 0.7)}, {"thresholds": (0.6, 1.0, 0.7)}, {"thresholds": (0.6, 0.7, 1.0)}, {"min_face_px": 400}])
 def test_a_network_that_believes_nothing_and_too_large_a_smallest_face_find_none(media_folder, changes, plain):
     frames = pixels(media_folder / "cases" / "single_face.mp4", count=2)
@@ -100,11 +111,12 @@ def every_field_equal(one, other):
     return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
 
 
-def test_neither_company_nor_order_nor_readers_change_a_bit(media_folder):
+@pytest.mark.parametrize("landmarks", ["followed", "detected"])
+def test_neither_company_nor_order_nor_readers_change_a_bit(media_folder, landmarks):
     """Clips of different size and length, one without a face, share batches in all but the first way."""
     names = ["talkers/brbk7n.mpg", "cases/no_face_wrong_frame_count.mp4", "cases/single_face.mp4", "talkers/pwij3p.mpg"]
     clips = [pixels(media_folder / name, 15, 30 + 5 * index) for index, name in enumerate(names)]
-    settings = TrackSettings(fps=15)
+    settings = TrackSettings(fps=15, landmarks=landmarks)
     alone = list(track_faces(clips, settings))
     for at_once, readers in ((2, 1), (4, 3), (9, 2)):
         assert all(every_field_equal(*pair) for pair in zip(alone, track_faces(clips, settings, "cpu", at_once, readers), strict=True))

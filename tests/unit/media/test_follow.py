@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blemore.media.follow import CHOICES, Detections, Sight, add_found, areas, around, assign, choose_one, overlap, smooth
+from blemore.media.follow import CHOICES, Detections, Sight, add_found, areas, around, assign, choose_one, overlap, overlap_of, smooth
 from blemore.media.tracks import FaceTrack, no_face
 
 SIZE = (480, 640)
@@ -151,6 +151,7 @@ def test_overlap_is_the_share_of_common_pixels(first, second):
     a, b = (np.array([[x, y, x + w, y + h] for x, y, w, h in rows], float) for rows in (first, second))
     expected = [[len(pixels(*p) & pixels(*q)) / len(pixels(*p) | pixels(*q)) for q in second] for p in first]
     assert overlap(a, b) == pytest.approx(np.array(expected))
+    assert [[overlap_of(p, q) for q in b] for p in a] == pytest.approx(np.array(expected))
     assert areas(a).tolist() == [len(pixels(*p)) for p in first]
 
 

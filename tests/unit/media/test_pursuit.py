@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blemore.media.follow import Face, areas, overlap
-from blemore.media.pursuit import Search, TrackSettings, track_clip
+from blemore.media.pursuit import Detect, Look, Search, TrackSettings, track_clip
 from blemore.media.tasks import read_blocks, run_tasks
 
 HEIGHT, WIDTH = 480, 640
@@ -52,7 +52,12 @@ class Scene:
         return self.see(questions)
 
     def see(self, questions):
-        return [self.search(question.frame) if isinstance(question, Search) else self.look(question) for question in questions]
+        answers = {Search: lambda question: self.search(question.frame), Look: self.look, Detect: self.detect}
+        return [answers[type(question)](question) for question in questions]
+
+    def detect(self, question):
+        """All faces of the frame, marked with theirs by another landmark; who is hidden is not found."""
+        return [face._replace(landmarks=face.landmarks + 7) for face in self.search(question.frame)]
 
     def search(self, picture):
         whole = picture.shape[:2] == (HEIGHT, WIDTH)
@@ -278,3 +283,40 @@ def test_clips_of_any_length(n_frames):
 def test_boxes_keep_their_size():
     track = Scene(60, a=lambda i: (200 + 3 * i, 240, 100)).track()
     assert areas(track.boxes) == pytest.approx(np.full(60, 10000.0), rel=1e-3)
+
+
+def marked(track):
+    """Frames whose landmarks are those that all three networks gave."""
+    return np.flatnonzero(np.isclose(track.landmarks[:, 0] - middles(track), 7).all(axis=1)).tolist()
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("n_frames", [1, 2, 31, 60])
+def test_landmarks_of_all_three_networks_are_asked_for_once_in_every_kth_frame(n_frames, stride):
+    scene = Scene(n_frames, a=still(300))
+    track = scene.track(landmarks="detected", stride=stride, smooth_s=1)
+    asked = sorted(one.frame.index for one in scene.asked if one.kind == "Detect")
+    assert len(set(asked)) == len(asked)
+    assert {0, n_frames - 1} <= set(asked)
+    assert max(np.diff(asked), default=0) <= stride
+    assert len(asked) <= -(-n_frames // stride) + scene.count("Search")
+    assert marked(track) == list(range(n_frames))
+
+
+def test_only_who_leads_costs_a_detection():
+    scene = Scene(60, a=still(320, side=120), b=still(100, 100, 80))
+    assert marked(scene.track(landmarks="detected", stride=1)) == list(range(60))
+    assert scene.count("Detect") == 60
+
+
+def test_where_three_networks_find_no_face_the_followed_one_stays():
+    hidden = dict.fromkeys(range(10, 20), ("a",))
+    track = Scene(40, a=still(300), hidden=hidden).track(landmarks="detected", stride=1)
+    assert track.detected.all()
+    assert marked(track) == [index for index in range(40) if index not in hidden]
+
+
+def test_nothing_is_smoothed_where_landmarks_are_detected():
+    scene = Scene(60, a=lambda i: (320 + 5 * (i % 2), 240, 100))
+    assert middles(scene.track(landmarks="detected", stride=1, smooth_s=1)) == pytest.approx(truth(scene, "a"))
+    assert np.ptp(middles(scene.track(stride=1, smooth_s=1))[10:50, 0]) < 3

@@ -10,7 +10,7 @@ from facenet_pytorch import MTCNN
 
 from blemore.media.cascade import O_SIDE, Cascade, cut, load_cascade, load_mtcnn
 from blemore.media.follow import Detections, around, boxes_of
-from blemore.media.pursuit import Look, Pixels, Search, TrackSettings, track_clip
+from blemore.media.pursuit import Detect, Look, Pixels, Search, TrackSettings, track_clip
 from blemore.media.tasks import read_blocks, run_tasks
 from blemore.media.tracks import FaceTrack
 from blemore.media.video import Unusable
@@ -58,14 +58,17 @@ def answerer(settings: TrackSettings, device: str) -> Callable[[list[Any]], list
     return partial(_answer, load_cascade(settings.min_face_px, tuple(settings.thresholds), device))
 
 
-def _answer(cascade: Cascade, questions: Sequence[Search | Look]) -> list[Any]:
+def _answer(cascade: Cascade, questions: Sequence[Search | Look | Detect]) -> list[Any]:
     searches = [question for question in questions if isinstance(question, Search)]
     looks = [question for question in questions if isinstance(question, Look)]
+    places = [question for question in questions if isinstance(question, Detect)]
     squares = around(boxes_of(look.box for look in looks))
     patches = [cut(look.frame, square[np.newaxis], O_SIDE) for look, square in zip(looks, squares)]
     found = iter(cascade.search(searches) if searches else ())
     seen = iter(cascade.look(np.concatenate(patches), squares).faces() if looks else ())
-    return [next(found).faces() if isinstance(question, Search) else next(seen) for question in questions]
+    detected = iter(cascade.detect_around(places) if places else ())
+    answers: dict[type, Callable[[], Any]] = {Search: lambda: next(found).faces(), Look: lambda: next(seen), Detect: lambda: next(detected).faces()}
+    return [answers[type(question)]() for question in questions]
 
 
 def detect_faces(mtcnn: MTCNN, frame: Pixels) -> Detections:

@@ -50,16 +50,23 @@ class Person:
     Attributes:
         faces: frame -> face, frames in any order.
         searched: the frames among them in which all three networks found the face.
+        gain: what of a choice has been counted for it; see CHOICES.
     """
 
     def __init__(self) -> None:
         self.faces: dict[int, Face] = {}
         self.searched: set[int] = set()
+        self.gain = 0.0
 
     def found(self, frame: int, face: Face) -> None:
         """Adds a face that a search of the frame has found."""
         self.faces[frame] = face
         self.searched.add(frame)
+
+    def count_gain(self, frames: range, size: tuple[int, int], choice: str) -> None:
+        """Adds what the person gains in some frames."""
+        if seen := [self.faces[frame] for frame in frames if frame in self.faces]:
+            self.gain += float(np.sum(CHOICES[choice](Detections.of(seen), size)))
 
     def expected(self, frame: int, max_gap: int) -> NDArray[np.float32]:
         """The box moved on as it last moved; who is missing for longer than `max_gap` is expected where they were."""
@@ -140,8 +147,19 @@ def around(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def overlap_of(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Intersection over union of two boxes (4,)."""
-    return float(overlap(one[np.newaxis], other[np.newaxis])[0, 0])
+    """Intersection over union of two boxes (4,): `overlap` without the cost of small arrays."""
+    left, top, right, bottom = one.tolist()
+    other_left, other_top, other_right, other_bottom = other.tolist()
+    width, height = min(right, other_right) - max(left, other_left), min(bottom, other_bottom) - max(top, other_top)
+    shared = width * height if width > 0 and height > 0 else 0.0
+    total = (right - left) * (bottom - top) + (other_right - other_left) * (other_bottom - other_top) - shared
+    return shared / total if total > 0 else 0.0
+
+
+def most_overlapping(faces: Sequence[Face], box: NDArray[np.float32], least: float) -> Face | None:
+    """The face that overlaps most with a box (4,), and at least so much."""
+    face = max(faces, key=lambda face: overlap_of(face.box, box), default=None)
+    return face if face and overlap_of(face.box, box) >= least else None
 
 
 def same_face(one: Face, other: Face) -> bool:

@@ -18,10 +18,9 @@ from blemore.media.follow import (
     ambiguous,
     around,
     assign,
-    boxes_of,
     choose_one,
     matters,
-    overlap,
+    most_overlapping,
     overlap_of,
     same_face,
     until_met,
@@ -48,6 +47,7 @@ class TrackSettings:
     min_face_px: float = 20
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     follow_probability: float = 0.9
+    landmarks: str = "followed"
     max_gap_s: float = 0.5
     smooth_s: float = 0.17
     person: str = "prominent"
@@ -56,6 +56,11 @@ class TrackSettings:
     def plain(self) -> bool:
         """Whether facenet-pytorch's own numbers for each frame are asked for."""
         return self.stride == 1 and self.detect_height is None
+
+    @property
+    def detected(self) -> bool:
+        """Whether facenet-pytorch's own numbers are asked for."""
+        return self.plain or self.landmarks == "detected"
 
     @property
     def search_interval(self) -> int:
@@ -69,7 +74,7 @@ class TrackSettings:
 
     def sight(self, n_frames: int, size: tuple[int, int]) -> Sight:
         """How a clip of n frames of a size is put together."""
-        smoothed = 1 if self.plain else int(self.smooth_s * self.fps) // 2 * 2 + 1
+        smoothed = 1 if self.detected else int(self.smooth_s * self.fps) // 2 * 2 + 1
         return Sight(n_frames, size, self.stride, self.max_gap, smoothed)
 
 
@@ -80,6 +85,13 @@ class Search(NamedTuple):
     height: int | None  # pixels that it is reduced to for P- and R-Net
 
 
+class Detect(NamedTuple):
+    """Question: which faces do all three networks find about the box in the frame as it is? Answered by a list of `Face`."""
+
+    frame: Pixels
+    box: NDArray[np.float32]
+
+
 class Look(NamedTuple):
     """Question: what does O-Net see around the box? Answered by a `Face`, which may be improbable."""
 
@@ -88,7 +100,7 @@ class Look(NamedTuple):
 
 
 def track_clip(blocks: Iterable[list[Pixels]], settings: TrackSettings) -> Task[FaceTrack | Unusable]:
-    """The task of one clip, which asks `Search` and `Look`.
+    """The task of one clip, which asks `Search`, `Look` and `Detect`.
 
     Args:
         blocks: its frames in lists of `settings.search_interval`; the last frame of each is searched, and the first of all.
@@ -101,8 +113,9 @@ def track_clip(blocks: Iterable[list[Pixels]], settings: TrackSettings) -> Task[
                 (found,) = yield [Search(block[0], settings.detect_height)]
                 add_found(people, found, {}, 0)
                 last, index, searched, block = block[0], 0, 1, block[1:]
+                yield from _attend(people, Window(0, [last]), range(1), settings)
             if block:
-                yield from _follow_people(people, Window(index, [last, *block]), settings)
+                yield from _go_on(people, Window(index, [last, *block]), settings)
                 last, index, searched = block[-1], index + len(block), searched + 1
             block = []  # its frames go before the next ones are read
     except Unusable as error:
@@ -165,6 +178,35 @@ def _follow_people(people: list[Person], window: Window, settings: TrackSettings
             person.faces = until_met(one, others) | person.faces
 
 
+def _go_on(people: list[Person], window: Window, settings: TrackSettings) -> Task[None]:
+    """Adds to `people` their faces after the first frame of a window."""
+    yield from _follow_people(people, window, settings)
+    yield from _attend(people, window, range(window.start + 1, window.end + 1), settings)
+
+
+def _attend(people: Sequence[Person], window: Window, new: range, settings: TrackSettings) -> Task[None]:
+    """Looks more closely at who leads up to now, in the new frames of a window.
+
+    Where the face moves much from one look to the next, so do the frames that `stride` left out get one: an even way between
+    boxes is not accurate enough. With `landmarks: detected` all three networks look instead of O-Net, and where they find the face theirs counts.
+    """
+    if not people or settings.plain:
+        return
+    for person in people:
+        person.count_gain(new, window.size, settings.person)
+    leader = max(people, key=lambda person: person.gain)
+    known = {frame: leader.faces[frame] for frame in range(window.start, window.end + 1) if frame in leader.faces}
+    if settings.landmarks == "followed":
+        yield from _look_between(window, known, _in_motion(known, settings.stride), settings)
+    else:
+        places = [(frame, known[frame].box) for frame in new if frame in known and ((frame - window.start) % settings.stride == 0 or frame == window.end)]
+        answers = yield [Detect(window[frame], box) for frame, box in places]
+        for (frame, box), faces in zip(places, answers):
+            if face := most_overlapping(faces, box, SAME_FACE):
+                known[frame] = face
+    leader.faces |= known
+
+
 def _who_matter(people: Sequence[Person], frame: int, window: Window, settings: TrackSettings) -> list[Person]:
     """Those found in a searched frame that are worth following where they come or go; in a crowd most are not."""
     there = [person for person in people if frame in person.searched]
@@ -191,8 +233,6 @@ def _bridge(window: Window, person: Person, thorough: bool, settings: TrackSetti
         if len(known) == before:
             break
         yield from _look_between(window, known, _unsupported(known, settings.stride), settings)
-    if thorough:
-        yield from _look_between(window, known, _in_motion(known, settings.stride), settings)
     return dict(sorted(known.items()))
 
 
@@ -203,7 +243,7 @@ def _unsupported(known: Mapping[int, Face], stride: int) -> list[int]:
 
 
 def _in_motion(known: Mapping[int, Face], stride: int) -> list[int]:
-    """The frames that `stride` left out where a face moves much: an even way between its boxes is not accurate enough."""
+    """The frames that `stride` left out where a face moves much."""
     gaps = [(before, after) for before, after in pairwise(sorted(known)) if after - before <= stride]
     moving = [(before, after) for before, after in gaps if overlap_of(known[before].box, known[after].box) < SETTLED]
     return [frame for before, after in moving for frame in range(before + 1, after)]
@@ -266,10 +306,9 @@ def _search_around(window: Window, frames: Sequence[int], boxes: Sequence[NDArra
     answers = yield [Search(piece.pixels, height) for piece, height in zip(pieces, heights)]
     found = {}
     for frame, box, piece, faces in zip(frames, boxes, pieces, answers):
-        overlaps = overlap(box[np.newaxis], boxes_of(face.box + np.tile(piece.corner, 2) for face in faces))[0]
-        if len(faces) and overlaps.max() >= MIN_OVERLAP:
-            face = faces[int(overlaps.argmax())]
-            found[frame] = Face(face.box + np.tile(piece.corner, 2), face.landmarks + piece.corner, face.probability)
+        placed = [Face(face.box + np.tile(piece.corner, 2), face.landmarks + piece.corner, face.probability) for face in faces]
+        if face := most_overlapping(placed, box, MIN_OVERLAP):
+            found[frame] = face
     return found
 
 
