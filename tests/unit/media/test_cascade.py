@@ -105,8 +105,10 @@ def test_exact_patches_are_pytorchs_averages(side, square):
     assert cut_exactly(frame, np.float32([square]), side)[0] == pytest.approx(peer, abs=1e-4)
 
 
-def test_exact_patches_outside_the_frame_are_black():
-    assert cut_exactly(np.full((50, 50, 3), 200, np.uint8), np.float32([[60, 60, 90, 90]]), 8).max() == 0
+@pytest.mark.parametrize("cutter", [cut, cut_exactly])
+@pytest.mark.parametrize("square", [(60, 60, 90, 90), (-60, -60, -10, -10), (10, -60, 40, -10), (-60, 10, -10, 40)])
+def test_patches_outside_the_frame_are_black(cutter, square):
+    assert cutter(np.full((50, 50, 3), 200, np.uint8), np.float32([square]), 8).max() == 0
 
 
 @pytest.mark.parametrize(("span", "size", "count"), [((0, 40), 97, 40), ((6, 31), 97, 40), ((2, 14), 300, 19), ((0, 5), 5, 5)])
@@ -135,7 +137,7 @@ def test_detections_around_boxes_are_the_same_bits_in_any_company(cascade, frame
         assert equal(found, alone[position])
 
 
-@pytest.mark.parametrize("box", [(-300, -300, -200, -200), (5000, 10, 5100, 100), (10, 10, 11, 11), (0, 0, 4000, 4000)])
+@pytest.mark.parametrize("box", [(-300, -300, -200, -200), (5000, 10, 5100, 100), (10, 10, 11, 11), (10, 10, 10, 10), (0, 0, 4000, 4000)])
 def test_around_a_box_without_a_face_there_is_none(cascade, frames, box):
     (found,) = cascade.detect_around([(frames[3], np.float32(box))])
     assert [field.shape for field in found] == [(0, 4), (0, 5, 2), (0,)]

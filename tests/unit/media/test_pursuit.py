@@ -162,6 +162,7 @@ def test_where_a_face_moves_much_every_frame_is_looked_at(stride):
     track = scene.track(stride=stride)
     errors = np.abs(middles(track) - truth(scene, "a"))
     assert errors[abs(np.cos(np.arange(60) / 3)) > 0.6].max() < 1e-3
+    assert len({one.frame.index for one in scene.asked} & {index for index in range(19, 40) if (index - 18) % stride}) >= 6
     assert not {one.frame.index for one in scene.asked} & {index for index in range(1, 17) if index % stride}
 
 
@@ -258,8 +259,12 @@ def test_small_faces_that_come_and_go_in_a_crowd_cost_little():
     assert scene.count("Search") + scene.count("Search", whole=False) <= 12
 
 
-def test_frames_that_are_done_with_are_forgotten_before_others_are_read():
-    settings, scene, alive, most = TrackSettings(), Scene(120, a=still(300), b=between(30, 80, still(480))), weakref.WeakSet(), []
+@pytest.mark.parametrize("landmarks", ["followed", "detected"])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("path", [still(300), lambda i: (300 + 60 * np.sin(i / 3), 240, 60)])
+def test_frames_that_are_done_with_are_forgotten_before_others_are_read(path, stride, landmarks):
+    settings, alive, most = TrackSettings(stride=stride, landmarks=landmarks), weakref.WeakSet(), []
+    scene = Scene(120, a=path, b=between(30, 80, still(480)))
 
     def frames():
         for index in range(scene.n_frames):
@@ -304,9 +309,47 @@ def test_landmarks_of_all_three_networks_are_asked_for_once_in_every_kth_frame(n
 
 
 def test_only_who_leads_costs_a_detection():
-    scene = Scene(60, a=still(320, side=120), b=still(100, 100, 80))
+    scene = Scene(60, b=still(100, 100, 80), a=still(320, side=120))
     assert marked(scene.track(landmarks="detected", stride=1)) == list(range(60))
     assert scene.count("Detect") == 60
+
+
+@pytest.mark.parametrize(("person", "x"), [("largest", 560), ("central", 320)])
+def test_who_leads_is_said_by_the_choice_of_person(person, x):
+    scene = Scene(40, b=still(560, 240, 120), a=still(320, 240, 80))
+    track = scene.track(landmarks="detected", stride=1, person=person)
+    assert middles(track)[:, 0] == pytest.approx(np.full(40, x))
+    assert marked(track) == list(range(40))
+
+
+def test_who_just_came_does_not_lead():
+    """Found in every frame while they come, and not for longer than who was there."""
+    scene = Scene(37, a=lambda i: (200 + 40 * np.sin(i * 0.6), 240, 80), b=between(1, 37, still(480, 240, 80)))
+    assert middles(scene.track(person="longest")) == pytest.approx(truth(scene, "a"), abs=1e-3)
+    scene = Scene(37, a=still(320), b=between(20, 37, still(470, 240, 160)))
+    assert marked(scene.track(landmarks="detected")) == list(range(37))
+
+
+def test_halved_intervals_leave_no_frame_without_a_detection():
+    scene = Scene(80, a=lambda i: (200 + 3 * i, 240, 120), b=lambda i: (440 - 3 * i, 250, 90))
+    for stride in (2, 4):
+        scene.asked.clear()
+        scene.track(landmarks="detected", stride=stride)
+        asked = sorted(one.frame.index for one in scene.asked if one.kind == "Detect")
+        assert max(np.diff(asked)) <= stride
+
+
+def test_facenets_own_numbers_are_asked_for_once():
+    scene = Scene(20, a=still(300))
+    scene.track(stride=1, detect_height=None, landmarks="detected")
+    assert {one.kind for one in scene.asked} == {"Search"}
+
+
+def test_another_face_nearby_is_not_taken_for_the_followed_one():
+    scene = Scene(40, a=still(300))
+    scene.detect = lambda question: [Face(question.box + np.float32([60, 0, 60, 0]), np.zeros((5, 2), np.float32), np.float32(0.99))]
+    track = scene.track(landmarks="detected", stride=1)
+    assert np.allclose(middles(track), [300, 240])
 
 
 def test_where_three_networks_find_no_face_the_followed_one_stays():

@@ -119,12 +119,12 @@ class Cascade:
         (square,) = around(box[np.newaxis])
         side = float(square[2] - square[0])
         surroundings = square + AROUND_SIDES * side * np.array([-1, -1, 1, 1])
-        scales = [scale for scale in self._scales(frame) if AROUND_WINDOWS[0] <= P_SIDE / scale / side <= AROUND_WINDOWS[1]]
+        scales = [scale for scale in self._scales(frame) if AROUND_WINDOWS[0] * side <= P_SIDE / scale <= AROUND_WINDOWS[1] * side]
         squares = _squares([self._scan_part(frame, surroundings, scale) for scale in scales])
         return squares[torch.from_numpy(overlap(box[np.newaxis], squares.numpy())[0] >= AROUND_OVERLAP)]
 
     def _scan_part(self, frame: NDArray[np.uint8], part: NDArray[np.float64], scale: float) -> Tensor:
-        """P-Net on a part (left, top, right, bottom) of the reduced frame that begins on the grid of the whole one: candidates."""
+        """P-Net on a part (left, top, right, bottom, in its pixels) of a frame at a scale, on the grid of the whole: candidates."""
         scaled = _scaled(frame, scale)
         spans = [_on_grid(part[axis::2], size, count) for axis, size, count in zip((1, 0), frame.shape, scaled)]
         if min(stop - start for start, stop in spans) < P_SIDE:
@@ -194,7 +194,7 @@ def cut_exactly(frame: NDArray[np.uint8], squares: NDArray[np.floating], side: i
 def _pieces(frame: NDArray[np.uint8], squares: NDArray[np.floating]) -> Iterator[NDArray[np.uint8]]:
     height, width = frame.shape[:2]
     for left, top, right, bottom in np.trunc(squares).astype(int):
-        yield frame[max(top, 1) - 1 : min(bottom, height), max(left, 1) - 1 : min(right, width)]
+        yield frame[max(top, 1) - 1 : max(0, min(bottom, height)), max(left, 1) - 1 : max(0, min(right, width))]
 
 
 Edges = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -225,7 +225,7 @@ def _scaled(frame: NDArray[np.uint8], scale: float) -> tuple[int, int]:
 def _on_grid(span: NDArray[np.float64], size: int, count: int) -> tuple[int, int]:
     """The pixels of a side reduced from `size` to `count` that a span of it reaches; P-Net's windows begin at every second one."""
     start, stop = span * count / size
-    return max(0, int(start)) // 2 * 2, min(count, int(stop) + 1)
+    return max(0, int(start)) // 2 * 2, min(count, (int(stop) + 2) // 2 * 2)
 
 
 def _suppress(candidates: Tensor, overlap: float) -> Tensor:

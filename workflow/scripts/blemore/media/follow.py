@@ -64,8 +64,8 @@ class Person:
         self.searched.add(frame)
 
     def count_gain(self, frames: range, size: tuple[int, int], choice: str) -> None:
-        """Adds what the person gains in some frames."""
-        if seen := [self.faces[frame] for frame in frames if frame in self.faces]:
+        """Adds what the person gains in those of some frames that were searched, which are the same for all."""
+        if seen := [self.faces[frame] for frame in frames if frame in self.searched]:
             self.gain += float(np.sum(CHOICES[choice](Detections.of(seen), size)))
 
     def expected(self, frame: int, max_gap: int) -> NDArray[np.float32]:

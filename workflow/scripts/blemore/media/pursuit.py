@@ -59,7 +59,7 @@ class TrackSettings:
 
     @property
     def detected(self) -> bool:
-        """Whether facenet-pytorch's own numbers are asked for."""
+        """Whether facenet-pytorch's numbers are asked for, or nearly them."""
         return self.plain or self.landmarks == "detected"
 
     @property
@@ -185,10 +185,10 @@ def _go_on(people: list[Person], window: Window, settings: TrackSettings) -> Tas
 
 
 def _attend(people: Sequence[Person], window: Window, new: range, settings: TrackSettings) -> Task[None]:
-    """Looks more closely at who leads up to now, in the new frames of a window.
+    """Looks more closely at who leads up to now, in the new frames of a window; who leads later has been seen as well as anybody.
 
-    Where the face moves much from one look to the next, so do the frames that `stride` left out get one: an even way between
-    boxes is not accurate enough. With `landmarks: detected` all three networks look instead of O-Net, and where they find the face theirs counts.
+    Where the face moves much from one look to the next, the frames that `stride` left out get one too: an even way between
+    boxes is not accurate enough. With `landmarks: detected` all three networks look again, and where they find the face theirs counts.
     """
     if not people or settings.plain:
         return
@@ -196,15 +196,24 @@ def _attend(people: Sequence[Person], window: Window, new: range, settings: Trac
         person.count_gain(new, window.size, settings.person)
     leader = max(people, key=lambda person: person.gain)
     known = {frame: leader.faces[frame] for frame in range(window.start, window.end + 1) if frame in leader.faces}
-    if settings.landmarks == "followed":
-        yield from _look_between(window, known, _in_motion(known, settings.stride), settings)
-    else:
-        places = [(frame, known[frame].box) for frame in new if frame in known and ((frame - window.start) % settings.stride == 0 or frame == window.end)]
+    yield from _look_between(window, known, _in_motion(known, settings.stride), settings)
+    if settings.landmarks == "detected":
+        places = [(frame, known[frame].box) for frame in _thinned([frame for frame in new if frame in known], new, settings.stride)]
         answers = yield [Detect(window[frame], box) for frame, box in places]
         for (frame, box), faces in zip(places, answers):
             if face := most_overlapping(faces, box, SAME_FACE):
                 known[frame] = face
     leader.faces |= known
+
+
+def _thinned(frames: Sequence[int], new: range, stride: int) -> list[int]:
+    """As few of some frames as leave no gap above a stride that was not there."""
+    kept, last = list[int](), new.start - 1
+    for frame, after in zip(frames, [*frames[1:], new.stop + stride]):
+        if after - last > stride:
+            kept.append(frame)
+            last = frame
+    return kept
 
 
 def _who_matter(people: Sequence[Person], frame: int, window: Window, settings: TrackSettings) -> list[Person]:

@@ -30,6 +30,7 @@ class Running:
 
     def proceed(self, answers: list[Any] | None) -> None:
         """Sends the answers, and waits for the next questions or the result."""
+        self.questions = []  # lets their frames go before others are read
         try:
             self.questions = self._task.send(answers)  # type: ignore[arg-type]  # the first one has to be None
         except StopIteration as end:
