@@ -48,7 +48,7 @@ class Scene:
         return Face(box, np.tile(np.array([x, y], np.float32), (5, 1)), np.float32(0.99))
 
     def answer(self, questions):
-        self.asked += [SimpleNamespace(kind=type(question).__name__, frame=question.frame) for question in questions]
+        self.asked += [SimpleNamespace(kind=type(question).__name__, frame=question.frame, box=getattr(question, "box", None)) for question in questions]
         return self.see(questions)
 
     def see(self, questions):
@@ -257,6 +257,20 @@ def test_small_faces_that_come_and_go_in_a_crowd_cost_little():
     track = scene.track()
     assert np.allclose(middles(track), [320, 240])
     assert scene.count("Search") + scene.count("Search", whole=False) <= 12
+
+
+def test_who_comes_and_is_larger_than_who_leads_is_there_from_their_first_frame():
+    track = Scene(80, a=still(320, side=60), b=between(25, 80, still(330, 100, 160))).track()
+    assert np.flatnonzero(track.boxes[:, 2] - track.boxes[:, 0] > 100).tolist() == list(range(25, 80))
+
+
+def test_who_has_gained_far_less_than_a_leader_who_is_there_is_not_followed():
+    """Found by a search in frames 0, 54 and 108; how many looks at the place of b come from each."""
+    scene = Scene(126, a=still(320, side=120), b=lambda i: (180, 240, 110) if i % 54 < 10 else None)
+    scene.track()
+    looks = [one.frame.index for one in scene.asked if one.kind == "Look" and abs(one.box[0] - 125) < 20]
+    assert len([index for index in looks if index < 18]) > 5
+    assert not [index for index in looks if 100 < index < 126]
 
 
 @pytest.mark.parametrize("landmarks", ["followed", "detected"])

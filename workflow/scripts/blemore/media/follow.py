@@ -14,7 +14,6 @@ from blemore.media.tracks import FaceTrack, no_face
 MIN_OVERLAP = 0.2  # of a detection with where a person is expected
 SAME_FACE = 0.5  # overlap from which two boxes of one frame are of one face
 VELOCITY_FACES = 5
-MATTERS = 0.5  # share of the greatest gain in a frame; see CHOICES
 # What MTCNN wrongly takes for a face, it takes for one in one or two frames (cartoon of the test recordings, up to .94 sure).
 MIN_FACES = 3
 
@@ -66,7 +65,7 @@ class Person:
     def count_gain(self, frames: range, size: tuple[int, int], choice: str) -> None:
         """Adds what the person gains in those of some frames that were searched, which are the same for all."""
         if seen := [self.faces[frame] for frame in frames if frame in self.searched]:
-            self.gain += float(np.sum(CHOICES[choice](Detections.of(seen), size)))
+            self.gain += float(np.sum(gains_of(seen, size, choice)))
 
     def expected(self, frame: int, max_gap: int) -> NDArray[np.float32]:
         """The box moved on as it last moved; who is missing for longer than `max_gap` is expected where they were."""
@@ -227,10 +226,9 @@ def _runs(boxes: NDArray[np.float32]) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(breaks) if stop > start and np.isfinite(boxes[start]).all()]
 
 
-def matters(faces: Sequence[Face], size: tuple[int, int], choice: str) -> list[bool]:
-    """Which faces of a frame are not far less than another of what `choice` looks for."""
-    gains = CHOICES[choice](Detections.of(faces), size)
-    return [bool(gain >= MATTERS * max(gains)) for gain in gains]
+def gains_of(faces: Sequence[Face], size: tuple[int, int], choice: str) -> NDArray[np.float64]:
+    """What each of some faces gains for its person; see CHOICES."""
+    return np.asarray(CHOICES[choice](Detections.of(faces), size))
 
 
 def _side(seen: FaceTrack | Detections, size: tuple[int, int]) -> NDArray[np.float64]:

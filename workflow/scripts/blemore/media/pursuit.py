@@ -19,7 +19,7 @@ from blemore.media.follow import (
     around,
     assign,
     choose_one,
-    matters,
+    gains_of,
     most_overlapping,
     overlap_of,
     same_face,
@@ -32,6 +32,7 @@ from blemore.media.video import Unusable
 Pixels = NDArray[np.uint8]
 LOOKS = 2  # of O-Net at a frame
 SETTLED = 0.8  # overlap of O-Net's answer with where it looked from which looking again is of no use; of two looks, from which those between are not needed
+MATTERS = 0.5  # share of the greatest gain; see `follow.CHOICES`
 SURROUNDINGS = 1  # sides of a face that are searched around it when it is lost
 SEARCHED_SIDE = 1.5  # side that it is reduced to for that, in smallest faces
 
@@ -217,10 +218,17 @@ def _thinned(frames: Sequence[int], new: range, stride: int) -> list[int]:
 
 
 def _who_matter(people: Sequence[Person], frame: int, window: Window, settings: TrackSettings) -> list[Person]:
-    """Those found in a searched frame that are worth following where they come or go; in a crowd most are not."""
+    """Those found in a searched frame that are worth following where they come or go; in a crowd most are not.
+
+    Who gains most there does, and who neither there nor up to now gains far less, compared with who leads if they are there.
+    """
     there = [person for person in people if frame in person.searched]
-    mattering = matters([person.faces[frame] for person in there], window.size, settings.person) if there else []
-    return [person for person, counts in zip(there, mattering) if counts]
+    if not there:
+        return []
+    gains = gains_of([person.faces[frame] for person in there], window.size, settings.person)
+    leader = max(people, key=lambda person: person.gain)
+    least = MATTERS * leader.gain if leader in there else 0
+    return [person for person, gain in zip(there, gains) if gain == max(gains) or (gain >= MATTERS * max(gains) and person.gain >= least)]
 
 
 def _bridge(window: Window, person: Person, thorough: bool, settings: TrackSettings) -> Task[dict[int, Face]]:
