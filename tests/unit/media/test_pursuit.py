@@ -265,11 +265,11 @@ def test_who_comes_and_is_larger_than_who_leads_is_there_from_their_first_frame(
 
 
 def test_who_has_gained_far_less_than_a_leader_who_is_there_is_not_followed():
-    """Found by a search in frames 0, 54 and 108; how many looks at the place of b come from each."""
-    scene = Scene(126, a=still(320, side=120), b=lambda i: (180, 240, 110) if i % 54 < 10 else None)
+    """Found by a search in frames 0, 53 and 107; how many looks at the place of b come from each."""
+    scene = Scene(126, a=still(320, side=120), b=lambda i: (180, 240, 110) if (i + 4) % 54 < 10 else None)
     scene.track()
     looks = [one.frame.index for one in scene.asked if one.kind == "Look" and abs(one.box[0] - 125) < 20]
-    assert len([index for index in looks if index < 18]) > 5
+    assert [index for index in looks if index < 18]
     assert not [index for index in looks if 100 < index < 126]
 
 
