@@ -11,9 +11,9 @@ from blemore.features.api_requests import describe_request, endpoint, reply_path
 from blemore.features.gemini import Failed, Service, embed_all, shortened
 from blemore.features.parts import Part, clip_parts, clip_seconds
 from blemore.job import BadInput, run
-from blemore.media.shard import pair_videos
+from blemore.media.shard import pair_videos, read_folder
 from blemore.settings import sha256
-from blemore.stores import API_ERROR, STATUSES, USABLE, Features, provenance, read_manifest, write_features
+from blemore.stores import API_ERROR, STATUSES, USABLE, Features, provenance, write_features
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -27,7 +27,7 @@ def main(snakemake) -> None:
     cfg, sending = params.cfg, params.sending
     if not sending["confirm_upload"]:
         raise BadInput(f"{what_leaves(params.cut, cfg | sending)}: set confirm_upload: true of this encoder to agree.")
-    manifest = read_manifest(folder)
+    manifest = read_folder(folder, ".mp4")
     status = {clip: STATUSES.index(manifest["status"][clip]) for clip in manifest["clips"]}
     videos = pair_videos(params.clips, snakemake.input.videos)
     described = {clip: describe_request(sha256(videos[clip]), params.cut, cfg | sending) for clip in status if status[clip] in USABLE}

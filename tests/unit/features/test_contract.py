@@ -1,5 +1,6 @@
 """What every kind of encoder must do, whatever it looks at or listens to; a kind of the schema without a case here fails."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from blemore.configuration import kind_schemas
 from blemore.features.image import ImageEncoder
 from blemore.features.kinds import IMAGE, OWN, SPEECH, VIDEO
 from blemore.features.weights import describe
+from blemore.job import BadInput
 from blemore.problems import load_schema
 from blemore.stores import MISSING, NO_FACE, OK, STATUSES, USABLE
 
@@ -121,6 +123,20 @@ def test_every_kind_keeps_the_contract(kind, shard, turned, embed, tmp_path):
     other = embed(kind, turned, tmp_path / "turned", OTHER_ORDER)
     assert other.clip == list(OTHER_ORDER)
     assert np.array_equal(other.embedding, first.embedding[[CLIPS.index(clip) for clip in OTHER_ORDER]], equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("service")
+def test_every_kind_refuses_media_with_a_flipped_bit(kind, shard, embed, tmp_path):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(shard, damaged)
+    for name in ("audio/a_normal.flac", "clips/a_normal.mp4", "faces.h5", "body.h5"):
+        content = bytearray((damaged / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (damaged / name).write_bytes(content)
+    with pytest.raises(BadInput, match=r"delete .* and run again"):
+        embed(kind, damaged, tmp_path / "never")
+    assert not list((tmp_path / "never").glob("*.zarr"))
 
 
 def test_every_kind_of_the_schema_has_a_case():

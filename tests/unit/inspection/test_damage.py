@@ -130,7 +130,7 @@ def test_a_manifest_that_was_cut_off_is_found(results, kind):
 def test_a_manifest_that_says_too_little_is_found(results):
     manifest = results / "media/audio/A1.json"
     manifest.write_text('{"content_sha256": "0"}')
-    assert problems(results) == [f"{manifest} or the store beside it is damaged (KeyError: 'status'); delete both and run again."]
+    assert problems(results) == [f"{manifest} or the store beside it is damaged (KeyError: 'clips'); delete both and run again."]
 
 
 def test_a_manifest_without_its_store_is_found(results):

@@ -12,7 +12,7 @@ from pathlib import Path
 from blemore.features import call_function
 from blemore.features.arrays import NOTHING, Row, pooled, read_npy
 from blemore.job import BadInput
-from blemore.media.shard import open_clip
+from blemore.media.shard import open_clip, read_folder
 from blemore.stores import DECODE_ERROR, MISSING, OK, STATUSES, USABLE, read_manifest
 
 SCRIPTS = Path(__file__).resolve().parents[2]
@@ -27,8 +27,9 @@ def media_status(clips: Sequence[str], stores: Mapping[str, str | Path], videos:
         videos: clip -> its video, None where there is none; None where they are not asked for.
     """
     statuses = {clip: MISSING if videos is not None and videos[clip] is None else OK for clip in clips}
-    for store in stores.values():
-        named = read_manifest(store)["status"]
+    for medium, store in stores.items():
+        suffix = SUFFIX_OF_FILES.get(medium)
+        named = (read_folder(store, suffix) if suffix else read_manifest(store))["status"]
         statuses = {clip: _worse(status, STATUSES.index(named[clip])) for clip, status in statuses.items()}
     return statuses
 

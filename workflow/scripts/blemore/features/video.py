@@ -14,8 +14,9 @@ from blemore.features.extraction import MediaClip
 from blemore.features.image import image_processor
 from blemore.features.parts import clip_seconds
 from blemore.media.audio import NoAudio, read_audio
+from blemore.media.shard import read_folder
 from blemore.media.video import read_video
-from blemore.stores import STATUSES, USABLE, read_manifest
+from blemore.stores import STATUSES, USABLE
 
 SOUND_RATE_HZ = 48000
 PICTURES = 16  # that PE-AV looks at where its checkpoint states no number
@@ -100,7 +101,7 @@ def recordings(folder: str | Path, fps: int) -> Iterator[MediaClip]:
     Args:
         fps: of the clips.
     """
-    manifest = read_manifest(folder)
+    manifest = read_folder(folder, ".mp4")
     for clip in manifest["clips"]:
         status, path = STATUSES.index(manifest["status"][clip]), Path(folder) / f"{clip}.mp4"
         yield MediaClip(clip, status, clip_seconds(path) if status in USABLE else np.nan, partial(_read, path, fps))

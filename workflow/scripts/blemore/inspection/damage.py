@@ -11,7 +11,7 @@ from blemore.features.weights import check_files
 from blemore.finetune.checkpoints import check_checkpoint
 from blemore.inspection.opening import FOLDER_KINDS, open_store
 from blemore.job import BadInput
-from blemore.media.shard import folder_digest, store_digest
+from blemore.media.shard import read_folder, store_digest
 from blemore.prediction import system
 from blemore.stores import read_features, read_manifest, read_probabilities
 
@@ -71,12 +71,10 @@ def _check_store(manifest: Path) -> None:
     store = open_store(manifest)
     if store.kind in READERS:
         READERS[store.kind](store.path)
-    elif _digest(store.path, store.kind, store.manifest["status"]) != store.manifest["content_sha256"]:
+    elif store.kind in FOLDER_KINDS:
+        read_folder(store.path, FOLDER_KINDS[store.kind])
+    elif store_digest(store.path, store.manifest["clips"]) != store.manifest["content_sha256"]:
         raise BadInput(f"{store.path} does not hold what its manifest {manifest} says; delete both and run again.")
-
-
-def _digest(path: Path, kind: str, status: dict[str, str]) -> str:
-    return folder_digest(path, FOLDER_KINDS[kind], status) if kind in FOLDER_KINDS else store_digest(path, list(status))
 
 
 def _check_system(folder: Path) -> None:

@@ -272,6 +272,19 @@ def finish_folder(folder: Path, suffix: str, statuses: Mapping[str, int], attrib
     _write_manifest(folder, folder_digest(folder, suffix, names), statuses, **more)
 
 
+def read_folder(folder: str | Path, suffix: str) -> dict[str, Any]:
+    """The manifest of a folder of `{clip}{suffix}` files, compared with what they hold: a film with a flipped bit would be decoded to other pictures.
+
+    Raises:
+        BadInput: if they are not what was written.
+    """
+    manifest = read_manifest(folder)
+    status = {clip: manifest["status"][clip] for clip in manifest["clips"]}
+    if folder_digest(Path(folder), suffix, status) != manifest["content_sha256"]:
+        raise BadInput(f"{folder} does not hold what its manifest {manifest_path(folder)} says; delete both and run again.")
+    return manifest
+
+
 def folder_digest(folder: Path, suffix: str, status: Mapping[str, str]) -> str:
     """Content digest of a folder of `{clip}{suffix}` files: the bytes of each, and the status of each clip."""
     files = [folder / f"{clip}{suffix}" for clip in status]
