@@ -16,7 +16,7 @@ rule train_head:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=for_clips(1800, per_clip=0.6),
+        mem_mb=for_clips(2400, per_clip=0.6),
         runtime=for_clips(15, per_clip=0.03),
     params:
         cfg=settings("classify", "early_stopping", "seeds"),
@@ -47,7 +47,7 @@ rule retrain_head:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=for_clips(1800, per_clip=0.6),
+        mem_mb=for_clips(2400, per_clip=0.6),
         runtime=for_clips(15, per_clip=0.03),
     params:
         cfg=settings("classify", "early_stopping", "seeds"),
