@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import zarr
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from unit.inspection.conftest import CLIPS, MADE
 
 from blemore.classify.tensors import read_tensors
@@ -17,7 +17,7 @@ from blemore.inspection.damage import checks, damage, manifests
 from blemore.inspection.opening import open_store
 from blemore.job import BadInput
 from blemore.media.clips import write_mp4
-from blemore.media.shard import finish_folder, new_folder
+from blemore.media.shard import finish_folder, finish_store, new_folder, new_store, write_clip
 from blemore.prediction.export import copy_trained, write_system
 from blemore.stores import OK, write_json
 
@@ -154,6 +154,26 @@ def test_a_damaged_head_is_refused_by_its_readers_and_never_exported(results, tm
     assert str(error.value) == said
     with pytest.raises(BadInput, match="does not hold the head"):
         copy_trained(tmp_path / "system", [str(head)])
+
+
+def test_a_head_without_a_digest_is_not_believed(results):
+    head = results / HEAD
+    save_file({"seed1.0.weight": np.eye(2, 3, dtype=np.float32)}, head)
+    assert problems(results) == [f"{head} does not hold the head that was written; delete it and run again."]
+
+
+def test_the_order_of_a_stores_clips_is_no_damage(results):
+    """A manifest lists its statuses by name."""
+    store = results / "media/track/Z9.h5"
+    with new_store(store) as file:
+        for clip in ("b", "a"):
+            write_clip(file, clip, landmarks=np.zeros((2, 5, 2), np.float32))
+        finish_store(file, {"b": OK, "a": OK}, {})
+    folder = new_folder(results / "media/audio/Z9")
+    for clip in ("b", "a"):
+        (folder / f"{clip}.flac").write_bytes(clip.encode())
+    finish_folder(folder, ".flac", {"b": OK, "a": OK}, {})
+    assert problems(results) == []
 
 
 @pytest.mark.parametrize("name", ["seed1/model.safetensors", "sha256.json"])

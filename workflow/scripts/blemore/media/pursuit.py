@@ -180,7 +180,7 @@ def _follow_people(people: list[Person], window: Window, settings: TrackSettings
 
 
 def _go_on(people: list[Person], window: Window, settings: TrackSettings) -> Task[None]:
-    """Adds to `people` their faces after the first frame of a window."""
+    """Adds to `people` their faces after the first frame of a window, which nothing else holds, so that it goes before the next is read."""
     yield from _follow_people(people, window, settings)
     yield from _attend(people, window, range(window.start + 1, window.end + 1), settings)
 

@@ -34,7 +34,7 @@ class Running:
         try:
             self.questions = self._task.send(answers)  # type: ignore[arg-type]  # the first one has to be None
         except StopIteration as end:
-            self.questions, self.done, self.result = [], True, end.value
+            self.done, self.result = True, end.value
 
 
 def together(tasks: Sequence[Task[T]]) -> Task[list[T]]:
