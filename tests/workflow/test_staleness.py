@@ -24,7 +24,7 @@ TABLE = [
     ({"media": {"track": {"max_gap_s": 0.4}}}, FACES),
     ({"media": {"track": {"search_interval_s": 0.4}}}, FACES),
     ({"media": {"track": {"person": "largest"}}}, FACES),
-    ({"media": {"track": {"landmarks": "detected"}}}, FACES),
+    ({"media": {"track": {"landmarks": "followed"}}}, FACES),
     ({"media": {"track": {"stride": 4}}}, FACES),
     ({"media": {"track": {"thresholds": [0.5, 0.6, 0.7]}}}, FACES),
     ({"media": {"faces": {"size": 128}}}, {"crop_faces"}),

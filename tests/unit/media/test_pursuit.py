@@ -322,6 +322,16 @@ def test_landmarks_of_all_three_networks_are_asked_for_once_in_every_kth_frame(n
     assert marked(track) == list(range(n_frames))
 
 
+@pytest.mark.parametrize(("detect_height", "detected"), [(239, True), (240, False), (479, False), (None, False)])
+def test_frames_that_a_search_reduces_to_less_than_half_are_detected_in_full_size(detect_height, detected):
+    """The scene is 480 pixels high."""
+    scene = Scene(30, a=still(300))
+    track = scene.track(detect_height=detect_height)
+    assert bool(scene.count("Detect")) is bool(marked(track)) is detected
+    one = scene.track(detect_height=detect_height, landmarks="detected" if detected else "followed")
+    assert all(np.array_equal(*fields) for fields in zip(track, one, strict=True))
+
+
 def test_only_who_leads_costs_a_detection():
     scene = Scene(60, b=still(100, 100, 80), a=still(320, side=120))
     assert marked(scene.track(landmarks="detected", stride=1)) == list(range(60))

@@ -1,7 +1,7 @@
 """One clip's part in the tracking of faces: when to search a frame, where to look, and who is who. The networks are asked, not called."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class TrackSettings:
     min_face_px: float = 20
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     follow_probability: float = 0.9
-    landmarks: str = "followed"
+    landmarks: str = "auto"
     max_gap_s: float = 0.5
     smooth_s: float = 0.17
     person: str = "prominent"
@@ -62,6 +62,12 @@ class TrackSettings:
     def detected(self) -> bool:
         """Whether facenet-pytorch's numbers are asked for, or nearly them."""
         return self.plain or self.landmarks == "detected"
+
+    def of_height(self, height: int) -> "TrackSettings":
+        """What `landmarks: auto` is for frames of a height: `detected` where a search reduces them to less than half, else `followed`."""
+        if self.landmarks != "auto":
+            return self
+        return replace(self, landmarks="detected" if self.detect_height is not None and 2 * self.detect_height < height else "followed")
 
     @property
     def search_interval(self) -> int:
@@ -114,6 +120,7 @@ def track_clip(blocks: Iterable[list[Pixels]], settings: TrackSettings) -> Task[
                 (found,) = yield [Search(block[0], settings.detect_height)]
                 add_found(people, found, {}, 0)
                 last, index, searched, block = block[0], 0, 1, block[1:]
+                settings = settings.of_height(len(last))
                 yield from _attend(people, Window(0, [last]), range(1), settings)
             if block:
                 yield from _go_on(people, Window(index, [last, *block]), settings)
