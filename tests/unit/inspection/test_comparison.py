@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import inspect_store
+import why_stale
 from blemore.inspection import today
 from blemore.inspection.comparison import Comparison, verdict
 from blemore.inspection.job import Job
@@ -47,6 +48,13 @@ def test_what_snakemake_refuses_is_passed_on(tmp_path, monkeypatch):
     monkeypatch.setattr(today, "SNAKEFILE", tmp_path / "Snakefile")
     with pytest.raises(BadInput, match=r"^Snakemake refuses: (?s:.*)nowhere"):
         today.jobs_of(tmp_path, ["nowhere"], [])
+
+
+def test_a_target_after_the_configuration_is_named(tmp_path):
+    (tmp_path / "my.yaml").touch()
+    with pytest.raises(SystemExit) as refused:
+        why_stale.main(["--configfile", str(tmp_path / "my.yaml"), "fusion"])
+    assert str(refused.value) == "fusion is not there; --configfile takes all that follows it, so targets stand before it."
 
 
 def test_looking_imports_neither_torch_nor_a_plotting_library(results):

@@ -24,8 +24,12 @@ def jobs_of(folder: str | Path, targets: Sequence[str], configfiles: Sequence[st
         configfiles: laid over config.yaml, as `--configfile` does.
 
     Raises:
-        BadInput: if Snakemake refuses the configuration, the data or a target; what the Snakefile itself refuses ends the process with its sentence.
+        BadInput: if a file of the configuration is not there, or Snakemake refuses it, the data or a target;
+            what the Snakefile itself refuses ends the process with its sentence.
     """
+    for file in configfiles:
+        if not Path(file).is_file():
+            raise BadInput(f"{file} is not there; --configfile takes all that follows it, so targets stand before it.")
     with _workflow(folder, targets, configfiles) as workflow:
         workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True, nolock=True)
         workflow._build_dag()
