@@ -1,7 +1,6 @@
 """Decoding a video to upright RGB frames at a fixed rate, by presentation time."""
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,9 +17,11 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from numpy.typing import NDArray
 
+from blemore.media.tasks import read_blocks
+
 T = TypeVar("T")
 HALF = Fraction(1, 2)
-AHEAD = 2  # pictures that are decoded before they are asked for; some take longer than others
+AHEAD = 3  # pictures that are decoded while as many are worked on; handed over one by one they would take a tenth longer
 LENGTH_TOLERANCE_S = HALF  # by which a whole file may fall short of the length in its header
 # What a damaged header may claim, and no recording of a person does.
 LONGEST_INTERVAL_S = Fraction(10)  # between two pictures; one flipped bit can make it years, which would be as many frames
@@ -175,12 +176,10 @@ class FrameStream:
 
 def _made_ahead(items: Iterable[T]) -> Iterator[T]:
     """The items, made in another thread while those before are worked on: FFmpeg decodes and converts at the same time."""
-    waiting = iter(items)
     with ThreadPoolExecutor(1) as maker:
-        coming = deque(maker.submit(next, waiting, None) for _ in range(AHEAD))
-        while (item := coming.popleft().result()) is not None:
-            coming.append(maker.submit(next, waiting, None))
-            yield item
+        for block in read_blocks(items, AHEAD, maker):
+            while block:
+                yield block.pop(0)
 
 
 def iter_video(path: str | Path, fps: float) -> FrameStream:
