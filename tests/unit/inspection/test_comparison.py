@@ -50,11 +50,24 @@ def test_what_snakemake_refuses_is_passed_on(tmp_path, monkeypatch):
         today.jobs_of(tmp_path, ["nowhere"], [])
 
 
-def test_a_target_after_the_configuration_is_named(tmp_path):
-    (tmp_path / "my.yaml").touch()
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "[Errno 2] No such file or directory: '{path}'"),
+        (b"[1, 2]", "Config file must be given as JSON or YAML with keys at top level."),
+        (b"\x89HDF", "'utf-8' codec can't decode byte 0x89 in position 0: invalid start byte"),
+    ],
+)
+def test_what_is_no_configuration_is_named(tmp_path, content, why):
+    """Most often it is a target, which stood behind `--configfile`."""
+    (tmp_path / "my.yaml").write_text("encoders: [prosody]")
+    path = tmp_path / "target"
+    if content is not None:
+        path.write_bytes(content)
     with pytest.raises(SystemExit) as refused:
-        why_stale.main(["--configfile", str(tmp_path / "my.yaml"), "fusion"])
-    assert str(refused.value) == "fusion is not there; --configfile takes all that follows it, so targets stand before it."
+        why_stale.main(["--configfile", str(tmp_path / "my.yaml"), str(path)])
+    why = why.format(path=path)
+    assert str(refused.value) == f"{path} cannot be read as configuration ({why}); --configfile takes all that follows it, so targets stand before it."
 
 
 def test_looking_imports_neither_torch_nor_a_plotting_library(results):

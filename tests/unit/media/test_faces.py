@@ -45,13 +45,14 @@ def test_no_face_in_the_cartoon(media_folder):
     assert not face.detected.any()
 
 
-@pytest.mark.parametrize("landmarks", ["followed", "detected"])
-def test_one_person_is_followed_among_several(media_folder, landmarks):
+@pytest.mark.parametrize(("landmarks", "side"), [("followed", np.min), ("detected", np.median)])
+def test_one_person_is_followed_among_several(media_folder, landmarks, side):
+    """The sides of detected boxes, which nothing smooths, flicker."""
     frames = (frame.pixels for frame in iter_video(media_folder / "cases" / "several_faces_1080p.mp4", 15))
     face = track_face(frames, TrackSettings(fps=15, landmarks=landmarks))
     assert face.detected.all()
     moves = np.linalg.norm(np.diff((face.boxes[:, :2] + face.boxes[:, 2:]) / 2, axis=0), axis=1)
-    assert moves.max() < 0.5 * np.median(face.boxes[:, 2] - face.boxes[:, 0])
+    assert moves.max() < 0.5 * side(face.boxes[:, 2] - face.boxes[:, 0])
 
 
 def test_without_the_rotation_tag_there_is_no_face(media_folder):

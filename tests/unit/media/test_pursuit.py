@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from blemore.media import pursuit
+from blemore.media.blocks import read_blocks
 from blemore.media.follow import Face, areas, overlap
 from blemore.media.pursuit import Detect, Look, Search, TrackSettings, track_clip
-from blemore.media.tasks import read_blocks, run_tasks
+from blemore.media.tasks import run_tasks
 
 HEIGHT, WIDTH = 480, 640
 
@@ -322,14 +324,21 @@ def test_landmarks_of_all_three_networks_are_asked_for_once_in_every_kth_frame(n
     assert marked(track) == list(range(n_frames))
 
 
-@pytest.mark.parametrize(("detect_height", "detected"), [(239, True), (240, False), (479, False), (None, False)])
-def test_frames_that_a_search_reduces_to_less_than_half_are_detected_in_full_size(detect_height, detected):
-    """The scene is 480 pixels high."""
-    scene = Scene(30, a=still(300))
-    track = scene.track(detect_height=detect_height)
-    assert bool(scene.count("Detect")) is bool(marked(track)) is detected
-    one = scene.track(detect_height=detect_height, landmarks="detected" if detected else "followed")
-    assert all(np.array_equal(*fields) for fields in zip(track, one, strict=True))
+@pytest.mark.parametrize(("size", "landmarks"), [((480, 640), "followed"), ((848, 480), "followed"), ((481, 481), "detected"), ((1080, 1920), "detected")])
+def test_landmarks_are_detected_in_large_frames(size, landmarks):
+    for others in ({}, {"detect_height": None}):
+        assert TrackSettings(**others).of_size(size) == TrackSettings(**others, landmarks=landmarks)
+    assert TrackSettings(landmarks="followed").of_size(size).landmarks == "followed"
+    assert TrackSettings(landmarks="detected").of_size(size).landmarks == "detected"
+
+
+@pytest.mark.parametrize(("small_px", "landmarks"), [(479, "detected"), (480, "followed")])
+def test_a_track_with_landmarks_left_open_is_in_everything_the_one_for_its_size(small_px, landmarks, monkeypatch):
+    """Smoothed or not, too; the scene is 480 pixels high."""
+    monkeypatch.setattr(pursuit, "SMALL_PX", small_px)
+    scene = Scene(60, a=lambda i: (320 + 5 * (i % 2), 240, 100))
+    asked = {"stride": 1, "smooth_s": 1}
+    assert all(np.array_equal(*fields) for fields in zip(scene.track(**asked), scene.track(**asked, landmarks=landmarks), strict=True))
 
 
 def test_only_who_leads_costs_a_detection():

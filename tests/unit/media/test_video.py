@@ -81,8 +81,8 @@ def test_any_variable_rate_follows_the_time_rule(tmp_path, start, gaps, fps):
     assert shown(path, fps) == at_rate([Fraction(time, 1000) for time in times_ms], fps)
 
 
-def test_a_stream_that_is_closed_early_has_decoded_three_pictures_ahead_and_no_more(tmp_path):
-    """Four frames need five pictures, which are in the second three."""
+def test_a_stream_that_is_closed_early_has_decoded_the_next_three_pictures_and_no_more(tmp_path):
+    """Four frames need five pictures, which are in the second three; the third three were begun when those came."""
     path = write_video(tmp_path / "plain.mkv", levels(20), range(0, 800, 40))
     stream = iter_video(path, 25)
     with closing(iter(stream)) as frames:

@@ -24,12 +24,9 @@ def jobs_of(folder: str | Path, targets: Sequence[str], configfiles: Sequence[st
         configfiles: laid over config.yaml, as `--configfile` does.
 
     Raises:
-        BadInput: if a file of the configuration is not there, or Snakemake refuses it, the data or a target;
+        BadInput: if a file of the configuration cannot be read, or Snakemake refuses the configuration, the data or a target;
             what the Snakefile itself refuses ends the process with its sentence.
     """
-    for file in configfiles:
-        if not Path(file).is_file():
-            raise BadInput(f"{file} is not there; --configfile takes all that follows it, so targets stand before it.")
     with _workflow(folder, targets, configfiles) as workflow:
         workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True, nolock=True)
         workflow._build_dag()
@@ -44,7 +41,7 @@ def _workflow(folder: str | Path, targets: Sequence[str], configfiles: Sequence[
     from snakemake.cli import parse_args
     from snakemake.exceptions import RuleException, WorkflowError
     from snakemake.settings.enums import Quietness
-    from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+    from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
 
     with contextlib.redirect_stderr(io.StringIO()):
         profile = parse_args(["--snakefile", str(SNAKEFILE), "--directory", str(folder)])[1]
@@ -55,15 +52,26 @@ def _workflow(folder: str | Path, targets: Sequence[str], configfiles: Sequence[
         max_checksum_file_size=profile.max_checksum_file_size,
     )
     logging.disable(logging.INFO)  # that it builds a graph; what is refused is a warning and more
-    config = ConfigSettings(configfiles=[Path(file).resolve() for file in configfiles])
     with SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.ALL})) as api:
         try:
-            parsed = api.workflow(ResourceSettings(cores=1), config, snakefile=SNAKEFILE, workdir=Path(folder))
+            parsed = api.workflow(ResourceSettings(cores=1), _configuration(configfiles), snakefile=SNAKEFILE, workdir=Path(folder))
             yield parsed.dag(graph).workflow_api._workflow
         except (RuleException, WorkflowError) as error:
             raise BadInput(f"Snakemake refuses: {error}") from error
         finally:
             logging.disable(logging.NOTSET)
+
+
+def _configuration(files: Sequence[str | Path]) -> Any:
+    from snakemake.exceptions import WorkflowError
+    from snakemake.settings.types import ConfigSettings
+
+    for file in files:
+        try:
+            ConfigSettings(configfiles=[Path(file).resolve()])
+        except (OSError, UnicodeDecodeError, WorkflowError) as error:
+            raise BadInput(f"{file} cannot be read as configuration ({error}); --configfile takes all that follows it, so targets stand before it.") from error
+    return ConfigSettings(configfiles=[Path(file).resolve() for file in files])
 
 
 def _job(job: Any, workflow: Any) -> Job:

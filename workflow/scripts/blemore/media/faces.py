@@ -1,4 +1,4 @@
-"""The face of one person in every frame of a clip: searched for at intervals by MTCNN, followed between by its third network alone."""
+"""The face of one person in every frame of a clip: searched for at intervals by MTCNN, followed between, in large frames detected about there."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from facenet_pytorch import MTCNN
 
+from blemore.media.blocks import read_blocks
 from blemore.media.cascade import O_SIDE, Cascade, cut, load_cascade, load_mtcnn
 from blemore.media.follow import Detections, around, boxes_of
 from blemore.media.pursuit import Detect, Look, Pixels, Search, TrackSettings, track_clip
-from blemore.media.tasks import read_blocks, run_tasks
+from blemore.media.tasks import run_tasks
 from blemore.media.tracks import FaceTrack
 from blemore.media.video import Unusable
 

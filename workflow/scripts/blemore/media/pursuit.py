@@ -30,6 +30,7 @@ from blemore.media.tracks import FaceTrack, no_face
 from blemore.media.video import Unusable
 
 Pixels = NDArray[np.uint8]
+SMALL_PX = 480  # shorter side of the frames in which faces are followed only; see docs/decisions.md
 LOOKS = 2  # of O-Net at a frame
 SETTLED = 0.8  # overlap of O-Net's answer with where it looked from which looking again is of no use; of two looks, from which those between are not needed
 MATTERS = 0.5  # share of the greatest gain; see `follow.CHOICES`
@@ -63,11 +64,9 @@ class TrackSettings:
         """Whether facenet-pytorch's numbers are asked for, or nearly them."""
         return self.plain or self.landmarks == "detected"
 
-    def of_height(self, height: int) -> "TrackSettings":
-        """What `landmarks: auto` is for frames of a height: `detected` where a search reduces them to less than half, else `followed`."""
-        if self.landmarks != "auto":
-            return self
-        return replace(self, landmarks="detected" if self.detect_height is not None and 2 * self.detect_height < height else "followed")
+    def of_size(self, size: tuple[int, ...]) -> "TrackSettings":
+        """What `landmarks: auto` is for frames (height, width): `detected` where both are above `SMALL_PX`, else `followed`."""
+        return replace(self, landmarks="detected" if min(size) > SMALL_PX else "followed") if self.landmarks == "auto" else self
 
     @property
     def search_interval(self) -> int:
@@ -120,7 +119,7 @@ def track_clip(blocks: Iterable[list[Pixels]], settings: TrackSettings) -> Task[
                 (found,) = yield [Search(block[0], settings.detect_height)]
                 add_found(people, found, {}, 0)
                 last, index, searched, block = block[0], 0, 1, block[1:]
-                settings = settings.of_height(len(last))
+                settings = settings.of_size(last.shape[:2])
                 yield from _attend(people, Window(0, [last]), range(1), settings)
             if block:
                 yield from _go_on(people, Window(index, [last, *block]), settings)

@@ -1,12 +1,10 @@
-"""Tasks that ask for something expensive, and get it in batches; and reading what they work on.
+"""Tasks that ask for something expensive, and get it in batches.
 
 A task is a generator: it yields a list of questions, is sent the list of their answers, and returns its result. Tasks that
 run side by side have their questions answered at once; a result never depends on who else was asking.
 """
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -71,24 +69,3 @@ def _hand_out(running: Sequence[Running], answers: Iterable[Any]) -> None:
     for one in running:
         if not one.done:
             one.proceed(list(islice(waiting, len(one.questions))))
-
-
-def read_blocks(items: Iterable[T], size: int, reader: Executor | None = None) -> Iterator[list[T]]:
-    """Items in lists of `size`, the last one shorter. No list is held here once it is given, since frames are large.
-
-    Args:
-        reader: reads the next list while one is worked on; None: it is read when it is asked for.
-
-    Raises (while iterated):
-        Whatever reading raises.
-    """
-    waiting = iter(items)
-    blocks = iter(lambda: list(islice(waiting, size)), [])
-    return blocks if reader is None else _read_ahead(blocks, reader)
-
-
-def _read_ahead(blocks: Iterator[list[T]], reader: Executor) -> Iterator[list[T]]:
-    coming: deque[Future[list[T]]] = deque([reader.submit(next, blocks, [])])
-    while coming[0].result():
-        coming.append(reader.submit(next, blocks, []))
-        yield coming.popleft().result()

@@ -17,11 +17,11 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from numpy.typing import NDArray
 
-from blemore.media.tasks import read_blocks
+from blemore.media.blocks import read_blocks
 
 T = TypeVar("T")
 HALF = Fraction(1, 2)
-AHEAD = 3  # pictures that are decoded while as many are worked on; handed over one by one they would take a tenth longer
+AHEAD = 3  # pictures that are decoded while as many are worked on; handing them over one by one would cost a tenth of the speed
 LENGTH_TOLERANCE_S = HALF  # by which a whole file may fall short of the length in its header
 # What a damaged header may claim, and no recording of a person does.
 LONGEST_INTERVAL_S = Fraction(10)  # between two pictures; one flipped bit can make it years, which would be as many frames
