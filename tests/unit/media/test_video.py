@@ -1,3 +1,4 @@
+import gc
 from contextlib import closing
 from fractions import Fraction
 from itertools import accumulate
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.media.recordings import at_rate, checksum, ffmpeg_frames, levels, run_ffmpeg, write_video
 
+from blemore.media import video
 from blemore.media.video import DecodeError, Picture, iter_video, read_video, shown_size
 
 CASES = {
@@ -89,6 +91,18 @@ def test_a_stream_that_is_closed_early_has_decoded_the_next_three_pictures_and_n
         shown = [frame.timestamp_s for frame, _ in zip(frames, range(3))]
     assert shown == [0, 0.04, 0.08]
     assert stream.source.duration_s == pytest.approx(9 * 0.04)
+
+
+def test_pictures_that_were_shown_do_not_wait_for_the_garbage_collector(tmp_path):
+    stream = iter_video(write_video(tmp_path / "plain.mkv", levels(40), range(0, 1600, 40)), 25)
+    gc.collect()
+    gc.disable()
+    try:
+        alive = [sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects()) for _ in stream]
+    finally:
+        gc.enable()
+    assert len(alive) == 40
+    assert max(alive) <= 3 * video.AHEAD
 
 
 def test_a_stream_can_be_read_again(tmp_path):

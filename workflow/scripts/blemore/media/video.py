@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.sidedata.sidedata import SideDataContainer
 from av.stream import Disposition
 from numpy.typing import NDArray
 
@@ -295,7 +296,8 @@ def turn_upright(pixels: NDArray[np.uint8], decoded: Any) -> NDArray[np.uint8]:
 
     The matrix is (a, b, u, c, d, v, x, y, w): the pixel at (x, y) is shown at (a x + c y, b x + d y).
     """
-    matrix = decoded.side_data.get("DISPLAYMATRIX")
+    # Not `decoded.side_data`, which refers to the picture that it is kept in: hundreds of large pictures would wait for the garbage collector.
+    matrix = SideDataContainer(decoded).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # which its stub lacks
     if matrix is None:
         return pixels
     a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32)
