@@ -52,6 +52,9 @@ if (
 
 # What this run was configured with; not an output, so that a setting makes stale only what reads it.
 onstart:
+    # A limit of jobs per second, which is Snakemake's default, has it plan once more in every second for each job that has ended.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
     if not NEEDS_NO_DATA:
         try:
             configuration.write(config, "results/config.yaml")
