@@ -48,6 +48,13 @@ def test_at_most_48_jobs_compute(mini_folder):
     assert int(steps[0].split()[0]) - len({"all", "media"}) <= 48
 
 
+def test_snakemake_plans_when_a_job_has_ended_and_not_by_the_clock(mini):
+    audio = [f"results/media/audio/{shard}.json" for shard in [*sorted(TRAIN_SHARDS), "bucket_00"]]
+    said = mini.snakemake(*audio, "--verbose", "--forcerun", "extract_audio", cores=1)
+    assert said.count("Finished jobid") == len(audio)
+    assert said.count("Resources before job selection") <= len(audio) + 1
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in finished.snakemake("all", "media")
 
