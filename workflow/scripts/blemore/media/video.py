@@ -22,7 +22,7 @@ from blemore.media.blocks import read_blocks
 
 T = TypeVar("T")
 HALF = Fraction(1, 2)
-AHEAD = 3  # pictures that are decoded while as many are worked on; handing them over one by one would cost a tenth of the speed
+AHEAD = 3  # pictures that are decoded while as many are worked on; each hand-over wakes a thread
 LENGTH_TOLERANCE_S = HALF  # by which a whole file may fall short of the length in its header
 # What a damaged header may claim, and no recording of a person does.
 LONGEST_INTERVAL_S = Fraction(10)  # between two pictures; one flipped bit can make it years, which would be as many frames
