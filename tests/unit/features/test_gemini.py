@@ -192,6 +192,14 @@ def test_no_message_holds_the_key(serve, tmp_path, capsys):
         assert error.value.__cause__ is None
 
 
+@pytest.mark.parametrize("before", range(gemini.SHOWN_CHARACTERS - len(KEY) - 40, gemini.SHOWN_CHARACTERS, 7))
+def test_a_key_at_the_end_of_what_is_shown_is_not_repeated_in_part(serve, before):
+    serve()
+    said = service()._said(f"{'x' * before}{KEY} is no key.")
+    assert not any(KEY[:length] in said for length in range(4, len(KEY) + 1))
+    assert len(said) <= gemini.SHOWN_CHARACTERS
+
+
 @pytest.mark.parametrize("key", ["secret\x00key", "schlüssel"])
 def test_a_key_that_cannot_be_sent_is_not_repeated(monkeypatch, key):
     monkeypatch.setenv("GEMINI_API_KEY", key) if "\0" not in key else monkeypatch.setattr(gemini, "api_key", lambda: key)

@@ -138,8 +138,8 @@ class Service:
 
     def _said(self, text: str) -> str:
         """In one line, and without the key, which a server or a library may repeat."""
-        line = " ".join(text.split())[:SHOWN_CHARACTERS]
-        return line.replace(self._key, "[key]") if self._key else line
+        hidden = text.replace(self._key, "[key]") if self._key else text
+        return " ".join(hidden.split())[:SHOWN_CHARACTERS]
 
     def _given_up(self, state: RetryCallState) -> bool:
         stops = (stop_before_delay(self._patience_s), stop_when_event_set(self._denied), self._stalled, _paid_often_enough)
