@@ -21,13 +21,15 @@ class Picture:
     def __init__(self, index, top=0, left=0, bottom=HEIGHT, right=WIDTH):
         self.index, self.top, self.left, self.bottom, self.right = index, top, left, bottom, right
         self.shape = (bottom - top, right - left, 3)
+        self.size = 3 * (bottom - top) * (right - left)
 
     def __len__(self):
         return self.shape[0]
 
     def __getitem__(self, where):
         rows, columns = (span.indices(side) for span, side in zip(where, self.shape))
-        return Picture(self.index, self.top + rows[0], self.left + columns[0], self.top + rows[1], self.left + columns[1])
+        bottom, right = max(rows[:2]), max(columns[:2])
+        return Picture(self.index, self.top + rows[0], self.left + columns[0], self.top + bottom, self.left + right)
 
 
 class Scene:
@@ -166,6 +168,16 @@ def test_where_a_face_moves_much_every_frame_is_looked_at(stride):
     assert errors[abs(np.cos(np.arange(60) / 3)) > 0.6].max() < 1e-3
     assert len({one.frame.index for one in scene.asked} & {index for index in range(19, 40) if (index - 18) % stride}) >= 6
     assert not {one.frame.index for one in scene.asked} & {index for index in range(1, 17) if index % stride}
+
+
+@pytest.mark.parametrize(
+    "turned", [lambda x, y: (x, y), lambda x, y: (WIDTH - x, y), lambda x, y: (y, x * HEIGHT / WIDTH), lambda x, y: (y, HEIGHT - x * HEIGHT / WIDTH)]
+)
+def test_a_face_that_leaves_the_picture_faster_than_its_size_is_not_looked_for_outside(turned):
+    scene = Scene(40, a=between(0, 8, lambda i: (*turned(42 + 12 * i**2, 240), 60)))
+    track = scene.track(stride=1)
+    assert np.flatnonzero(track.detected).tolist() == list(range(8))
+    assert all(one.frame.size for one in scene.asked)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 31), (7, 60), (13, 44), (18, 37)])

@@ -60,6 +60,11 @@ def test_one_bad_clip_harms_no_other_and_is_one_sentence_in_the_log(capfd):
     ]
 
 
+def test_a_status_that_comes_from_the_track_is_said(capfd):
+    assert process_clips({"a": Path("a.mov")}, lambda clip, video: (DECODE_ERROR, 0)) == {"a": DECODE_ERROR}
+    assert capfd.readouterr().out == "a: decode_error, as its face track says.\n"
+
+
 def test_a_fault_of_the_code_is_no_status():
     with pytest.raises(ZeroDivisionError):
         process_clips({"a": Path("a.mov")}, lambda clip, video: 1 // 0)

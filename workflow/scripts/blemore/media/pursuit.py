@@ -323,12 +323,13 @@ def _follow(window: Window, face: Face, frames: Iterable[int], settings: TrackSe
 
 
 def _search_around(window: Window, frames: Sequence[int], boxes: Sequence[NDArray[np.float32]], settings: TrackSettings) -> Task[dict[int, Face]]:
-    """In each of some frames the face that overlaps most with a box, found by a search of its surroundings."""
-    pieces = [_surroundings(window[frame], box) for frame, box in zip(frames, boxes)]
-    heights = [round(SEARCHED_SIDE * settings.min_face_px * len(piece.pixels) / piece.side) for piece in pieces]
-    answers = yield [Search(piece.pixels, height) for piece, height in zip(pieces, heights)]
+    """In each of some frames the face that overlaps most with a box, found by a search of its surroundings, as far as the picture shows them."""
+    places = [(frame, box, _surroundings(window[frame], box)) for frame, box in zip(frames, boxes)]
+    places = [place for place in places if place[2].pixels.size]
+    heights = [round(SEARCHED_SIDE * settings.min_face_px * len(piece.pixels) / piece.side) for _, _, piece in places]
+    answers = yield [Search(piece.pixels, height) for (_, _, piece), height in zip(places, heights)]
     found = {}
-    for frame, box, piece, faces in zip(frames, boxes, pieces, answers):
+    for (frame, box, piece), faces in zip(places, answers):
         placed = [Face(face.box + np.tile(piece.corner, 2), face.landmarks + piece.corner, face.probability) for face in faces]
         if face := most_overlapping(placed, box, MIN_OVERLAP):
             found[frame] = face

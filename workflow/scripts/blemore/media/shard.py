@@ -63,7 +63,7 @@ def _outcome(clip: str, video: Path | None, work: Callable[[str, Path], tuple[in
         return MISSING, 0, "no video was found"
     try:
         status, n_frames = work(clip, video)
-        return status, n_frames, REASONS.get(status, "")
+        return status, n_frames, REASONS.get(status, "as its face track says")
     except Unusable as error:
         return STATUSES.index(error.status), 0, f"{video}: {error}"
 

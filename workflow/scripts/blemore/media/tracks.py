@@ -15,7 +15,7 @@ class FaceTrack(NamedTuple):
     boxes: NDArray[np.float32]  # (t, 4) left, top, right, bottom in pixels of the frames
     landmarks: NDArray[np.float32]  # (t, 5, 2)
     probability: NDArray[np.float32]  # (t,), NaN also in bridged gaps
-    detected: NDArray[np.bool_]  # (t,) a detection supports the frame: in it, or in the searched frames on both sides
+    detected: NDArray[np.bool_]  # (t,) a detection supports the frame: in it, or in the looked-at frames on both sides
 
 
 def no_face(n_frames: int) -> FaceTrack:
