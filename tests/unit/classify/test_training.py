@@ -147,8 +147,18 @@ def test_the_epoch_of_the_scored_clips_is_kept_apart_and_changes_nothing_of_the_
 
 
 def test_divergence_is_one_sentence():
-    with pytest.raises(BadInput, match=r"training diverged: no epoch has a finite loss; lower learning_rate of the head \(now 0\.01\)\.$"):
-        train_mlp(split(problem()[0] * np.float32(np.nan), problem()[1]), MLP, 1, best_grid_score)
+    data = split(problem()[0] * np.float32(np.nan), problem()[1])
+    for epochs in (None, 3):
+        with pytest.raises(BadInput, match=r"^training diverged: the network gives no finite numbers; lower learning_rate of the head \(now 0\.01\)\.$"):
+            train_mlp(data, MLP, 1, best_grid_score, epochs)
+
+
+def test_clips_of_one_emotion_are_no_problem_for_logistic_regression():
+    x, y = problem()
+    data = Examples(x, np.tile(np.eye(6, dtype=np.float32)[0], (len(x), 1)), x[:0], y[:0])
+    with pytest.raises(BadInput) as refused:
+        train_members(data, x, LOGISTIC, [1], best_grid_score)
+    assert str(refused.value) == "all clips that train show one emotion alone, which a logistic head cannot learn; more actors, clips or folds are needed."
 
 
 @pytest.mark.parametrize("recipe", [MLP, LOGISTIC, MLP | {"optimizer": "adam", "hidden": [], "batch_norm": False}])

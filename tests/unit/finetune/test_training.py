@@ -204,9 +204,12 @@ def test_too_few_clips_are_refused():
 
 
 def test_a_training_without_any_finite_loss_is_refused():
-    diverged = SimpleNamespace(watch=SimpleNamespace(best_epoch=0), place=trainer.Place(1, 0, 0.0), last_epoch=0, _restore=lambda: None, training=RATE)
-    with pytest.raises(BadInput, match=r"^training diverged: no epoch has a finite loss; lower learning_rate of the encoder \(now 0\.003\)\.$"):
-        trainer.Trainer.run(diverged)
+    network = torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(network.weight, torch.nan)
+    for watch in (SimpleNamespace(best_epoch=0), None):
+        diverged = SimpleNamespace(watch=watch, place=trainer.Place(1, 0, 0.0), last_epoch=0, _restore=lambda: None, training=RATE, judged=network)
+        with pytest.raises(BadInput, match=r"^training diverged: the network gives no finite numbers; lower learning_rate of the encoder \(now 0\.003\)\.$"):
+            trainer.Trainer.run(diverged)
 
 
 def test_a_damaged_state_of_a_killed_training_is_named(tmp_path):

@@ -64,6 +64,7 @@ def test_curves_are_the_lists_of_every_seed():
         {"fold": 3, "seed": "1", "name": "train_loss", "values": [1.2346, 0.5]},
         {"fold": 3, "seed": "2", "name": "stop_score", "values": [0.1]},
     ]
+    assert [curve["values"] for curve in curves(0, {"stop_loss": [1.5, float("nan"), float("inf")]})] == [[1.5, None, None]]
     assert list(curves(0, {"train_loss": [2.0]})) == [{"fold": 0, "seed": None, "name": "train_loss", "values": [2.0]}]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from torch.nn import functional
 
+from blemore.job import BadInput
 from blemore.stores import write_json
 
 Score = Callable[[NDArray[np.float32], NDArray[np.int8]], float]
@@ -51,6 +52,16 @@ class Watch:
     def is_over(self, epoch: int, patience: int | None) -> bool:
         """Whether nothing has become better for as many epochs as patience lasts."""
         return patience is not None and epoch - self.best_epoch >= patience
+
+
+def diverged(what: str, learning_rate: float) -> BadInput:
+    """What is said of a training whose network gives NaN or infinity."""
+    return BadInput(f"training diverged: the network gives no finite numbers; lower learning_rate of the {what} (now {learning_rate}).")
+
+
+def is_finite(state: Mapping[str, torch.Tensor]) -> bool:
+    """Whether all that was trained is."""
+    return all(bool(tensor.isfinite().all()) for tensor in state.values())
 
 
 def mean_log_probability(log_probability: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:

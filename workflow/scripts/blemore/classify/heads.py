@@ -12,6 +12,7 @@ from torch import nn
 from blemore.classify.data import Examples
 from blemore.classify.mlp import predict_logits, train_mlp
 from blemore.data.labels import EMOTIONS
+from blemore.job import BadInput
 from blemore.learning import Score
 
 NEVER_SEEN = -30.0  # log-probability of an emotion that no training clip has
@@ -53,6 +54,8 @@ def _mlp(examples: Examples, x: NDArray[np.float32], recipe: Mapping[str, Any], 
 def _logistic(examples: Examples, x: NDArray[np.float32], recipe: Mapping[str, Any], seed: int) -> Member:
     """Multinomial logistic regression; a blend counts as two clips whose weights are its percentages."""
     row, label = np.nonzero(examples.train_y)
+    if len(np.unique(label)) < 2:
+        raise BadInput("all clips that train show one emotion alone, which a logistic head cannot learn; more actors, clips or folds are needed.")
     model = LogisticRegression(C=recipe["inverse_regularization"], max_iter=recipe["max_iterations"])
     model.fit(examples.train_x[row].astype(np.float64), label, sample_weight=examples.train_y[row, label])
     # All that decides a prediction, in the precision it is made with.

@@ -11,8 +11,7 @@ from torch import nn
 
 from blemore.classify.data import Examples
 from blemore.data.labels import EMOTIONS
-from blemore.job import BadInput
-from blemore.learning import Score, Watch, soft_label_loss
+from blemore.learning import Score, Watch, diverged, is_finite, soft_label_loss
 from blemore.torch_setup import autocast
 
 
@@ -53,7 +52,7 @@ def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: S
         The best epoch's network in evaluation mode; the last epoch's where there are no stopping clips.
 
     Raises:
-        BadInput: if the loss was never finite.
+        BadInput: if the network of no epoch, or of the last one where there are no stopping clips, gives finite numbers.
     """
     torch.manual_seed(seed)
     x, y, stop_x, stop_y = (torch.from_numpy(array) for array in examples[:4])
@@ -72,10 +71,10 @@ def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: S
         if watch is not None and not running:
             break
     used_scored_fold = None if scored_watch is None or not scored_watch.best_epoch else _at_best(copy.deepcopy(network), scored_watch)
+    if not (is_finite(network.state_dict()) if watch is None else watch.best_epoch):
+        raise diverged("head", recipe["learning_rate"])
     if watch is None:
         return Trained(network.eval(), epoch, train_loss, [], [], used_scored_fold)
-    if not watch.best_epoch:
-        raise BadInput(f"training diverged: no epoch has a finite loss; lower learning_rate of the head (now {recipe['learning_rate']}).")
     return Trained(_at_best(network, watch), watch.best_epoch, train_loss[: len(watch.losses)], watch.losses, watch.scores, used_scored_fold)
 
 

@@ -18,8 +18,7 @@ from blemore.finetune.optimisation import BETAS, mix, parameter_groups, schedule
 from blemore.finetune.progress import Progress
 from blemore.finetune.resume import Resume
 from blemore.finetune.trainee import Trainee
-from blemore.job import BadInput
-from blemore.learning import Score, Watch, soft_label_loss
+from blemore.learning import Score, Watch, diverged, is_finite, soft_label_loss
 from blemore.torch_setup import FLOAT16, autocast
 
 BALANCE_WEIGHT = 1e-3  # of the auxiliary loss
@@ -104,17 +103,17 @@ class Trainer:
             best_epoch (from 1), and per epoch train_loss (mean KL divergence), stop_loss and stop_score; the last two are empty where nothing could stop.
 
         Raises:
-            BadInput: if the loss was never finite.
+            BadInput: if the network of no epoch, or of the last one where nothing could stop, gives finite numbers.
         """
         self._restore()
         while self.place.epoch <= self.last_epoch and not self._is_over():
             self._train_epoch()
             self._judge()
             self._save()
+        if not (is_finite(trained_state(self.judged)) if self.watch is None else self.watch.best_epoch):
+            raise diverged("encoder", self.training["learning_rate"])
         if self.watch is None:
             return {"best_epoch": self.place.epoch - 1, "train_loss": self.train_loss, "stop_loss": [], "stop_score": []}
-        if not self.watch.best_epoch:
-            raise BadInput(f"training diverged: no epoch has a finite loss; lower learning_rate of the encoder (now {self.training['learning_rate']}).")
         self.judged.load_state_dict(self.watch.best_state, strict=False)
         return {
             "best_epoch": self.watch.best_epoch,

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from blemore.data.labels import EMOTIONS
+from blemore.fusion.comparison import percent
 from blemore.fusion.decode import TYPES
 from blemore.fusion.predictions import scored_predictions
 from blemore.report.calibration import calibration
@@ -104,16 +106,14 @@ def seed_spread(histories: Mapping[int, Mapping[str, Any]]) -> dict[int, float]:
 
 
 def curves(fold: int, history: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every list of numbers in a history, which has one entry per seed, or is itself one; five digits are enough to draw it."""
+    """Every list of numbers in a history, which has one entry per seed, or is itself one; five digits are enough to draw it.
+
+    Where training diverged a loss is None, which leaves a gap.
+    """
     for seed, entry in history.get("seeds", {None: history}).items():
         for name, values in sorted(entry.items()):
             if isinstance(values, list) and values and all(isinstance(value, int | float) for value in values):
-                yield {"fold": fold, "seed": seed, "name": name, "values": [float(f"{value:.5g}") for value in values]}
-
-
-def percent(table: pd.DataFrame, name: str) -> NDArray[np.int8]:
-    """The six columns of a name, (n, 6)."""
-    return table[[f"{name}_{emotion}" for emotion in EMOTIONS]].to_numpy(np.int8)
+                yield {"fold": fold, "seed": seed, "name": name, "values": [float(f"{value:.5g}") if isfinite(value) else None for value in values]}
 
 
 def type_numbers(percents: NDArray[np.int8]) -> NDArray[np.uint8]:
