@@ -50,7 +50,7 @@ def provided_files(encoder):
 
 
 def importable(kind, is_there):
-    """Constrains the wildcard to encoders of a kind whose files are there, or that were never imported: where they are gone, what was imported counts as given."""
+    """Constrains the wildcard to encoders of a kind whose files are there, or that have no store: where they are gone, what was made of them counts as given."""
     names = [
         name
         for name, encoder in config["features"].items()
@@ -61,6 +61,10 @@ def importable(kind, is_there):
         )
     ]
     return "|".join(names) or "none"
+
+
+def is_installed(encoder):
+    return not programs.lacking(encoder)
 
 
 def some_folder(encoder):

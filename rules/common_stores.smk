@@ -1,5 +1,5 @@
 # Which stores and files a rule reads, by wildcards, ensembles and shards.
-from blemore.features.check import MEDIA_OF_KIND
+from blemore.features.check import media_of
 from blemore.features.ranges import layer_ranges
 from blemore.fusion.submission_list import PROTOCOLS
 
@@ -145,10 +145,10 @@ def shown_media(setting, pattern):
 
 def is_heard():
     """Whether the sound of a shard is there or some encoder needs it anyway: none is extracted for the report alone, as beside features that were given."""
-    parts = configuration.parts_of(config, ENCODERS)
-    needed = any(
-        "extract_audio" in MEDIA_OF_KIND[config["features"][encoder]["kind"]]
-        and not Path(encoder_stores(encoder)[0]).is_file()
-        for encoder in parts
-    )
+    waiting = [
+        config["features"][encoder]
+        for encoder in configuration.parts_of(config, ENCODERS)
+        if not Path(encoder_stores(encoder)[0]).is_file()
+    ]
+    needed = "extract_audio" in media_of(waiting)
     return lambda shard: needed or Path(f"results/media/audio/{shard}.json").is_file()

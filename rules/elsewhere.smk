@@ -14,7 +14,7 @@ rule embed_external:
     benchmark:
         "results/benchmarks/embed_external/{encoder}/{shard}.tsv"
     wildcard_constraints:
-        encoder=of_kind("external"),
+        encoder=importable("external", is_installed),
     conda:
         "../envs/torch.yaml"
     threads: 1

@@ -73,6 +73,11 @@ CASES = [
         "layer_curve.reference is [6, 11]; it must be one of layer_curve.ranges, or [k, k] with k from 0 to 24.",
     ),
     (
+        "layer_curve.reference",
+        [12, 6],
+        "layer_curve.reference is [12, 6]; it must be one of layer_curve.ranges, or [k, k] with k from 0 to 24.",
+    ),
+    (
         "fusion.ensembles.two",
         ["hubert", "imagebin"],
         "fusion.ensembles.two names imagebin, which is not in features: did you mean imagebind or imagebind_wavlm?",

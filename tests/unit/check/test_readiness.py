@@ -123,7 +123,7 @@ def test_provided_folders_that_are_absent_are_named_with_their_settings(config):
     found = state(config, "wavlm")
     assert found.detail == (
         "features.wavlm.train names data/pre_extracted_train_data/WavLM_large_train, "
-        "features.wavlm.test names data/pre_extracted_test_data/WavLM_large_test: no such folder"
+        "features.wavlm.test names data/pre_extracted_test_data/WavLM_large_test: nothing is there"
     )
     assert (found.state, found.blocks_run) == ("folder missing", True)
 
@@ -141,7 +141,7 @@ def test_a_provided_folder_of_another_name_is_pointed_at(config):
     touch(Path("data/pre_extracted_train_data/OpenFace_3_train/A102_neu_sit2_ver1.csv"))
     config["features"]["dinov2"]["test"] = None
     assert state(config, "dinov2").detail == (
-        "features.dinov2.train names data/pre_extracted_train_data/DINOv2_train (did you mean DINO_v2_train?): no such folder"
+        "features.dinov2.train names data/pre_extracted_train_data/DINOv2_train (did you mean DINO_v2_train?): nothing is there"
     )
 
 

@@ -53,6 +53,8 @@ def test_frames_with_nan_are_left_out_and_counted():
     [
         (np.full((2, 3), np.nan), 3, "^holds NaN or infinity in every frame$"),
         (np.array([1, np.nan]), None, "^holds NaN or infinity$"),
+        (np.array([[1, 2], [3, 1e39]]), None, "^holds numbers beyond the range of float32$"),
+        (np.array([-1e39, 1]), None, "^holds numbers beyond the range of float32$"),
         (np.zeros((2, 2, 3)), None, r"^has shape \(2, 2, 3\); \(time, feature\), \(time, 1, feature\) or \(feature,\) is expected$"),
         (np.zeros((0, 3)), None, r"^has shape \(0, 3\)"),
         (np.array(1.0), None, r"^has shape \(\)"),
@@ -65,6 +67,13 @@ def test_frames_with_nan_are_left_out_and_counted():
 def test_what_is_wrong_is_named(array, width, sentence):
     with pytest.raises(BadInput, match=sentence):
         pooled(array, width)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int64])
+def test_the_largest_numbers_of_float32_stay_finite(kind):
+    largest = kind(np.iinfo(np.int64).max if kind is np.int64 else min(np.finfo(kind).max, np.finfo(np.float32).max))
+    assert np.isfinite(pooled(np.array([[largest, -largest], [largest, largest]]), 2).vector).all()
+    assert np.isfinite(pooled(np.array([largest, -largest]), None).vector).all()
 
 
 def test_pickle_is_never_read(tmp_path):

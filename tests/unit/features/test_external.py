@@ -148,6 +148,17 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(shard):
     assert Path("started").exists()
 
 
+def test_what_a_program_leaves_running_ends_with_it(tmp_path):
+    """It would hold the lock of the log, and the next run of the job would be refused."""
+    left = f"import subprocess; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'id')!r}, 'w').write(str(p.pid))"
+    run_limited([sys.executable, "-c", left], 60)
+    state = Path(f"/proc/{(tmp_path / 'id').read_text()}/stat")
+    ends = time.monotonic() + 10
+    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":  # nobody may be there to reap an orphan
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
 def test_a_program_that_cannot_be_started_is_named():
     with pytest.raises(BadInput, match=r"^nowhere/x cannot be started \(No such file or directory\); mend features\.\*\.command\.$"):
         run_limited(["nowhere/x"], 1)
@@ -183,6 +194,15 @@ def test_an_edit_of_the_program_is_seen_and_a_comment_is_not(shard):
     Path("weights.bin").write_bytes(b"w")
     assert [name for name, version in versions(encoder).items() if version != before[name]] == ["adapter/neighbour.py", "weights.bin"]
     assert list(versions(ENCODER | {"command": "bash adapter/own.py {inputs}"})) == ["adapter/own.py"]
+
+
+@pytest.mark.parametrize("code", [b"# -*- coding: latin-1 -*-\nNAME = '\xfc'\n", b"a = 1\0\n"])
+def test_a_program_in_another_encoding_or_none_has_a_version(tmp_path, code):
+    file = tmp_path / "own.py"
+    file.write_bytes(code)
+    before = versions(ENCODER | {"files": [str(file)], "command": "run {inputs} {outputs}"})
+    file.write_bytes(code + b"b = 2\n")
+    assert before != versions(ENCODER | {"files": [str(file)], "command": "run {inputs} {outputs}"})
 
 
 def test_what_is_not_there_is_named(shard):

@@ -60,6 +60,13 @@ def test_one_bad_clip_harms_no_other(tmp_path, capsys):
     assert "gone: there is no file." in said
 
 
+def test_a_link_that_leads_nowhere_is_a_clip_without_a_file(tmp_path, capsys):
+    saved(tmp_path / "good.npy", np.ones((3, 2)))
+    (tmp_path / "unfetched.npy").symlink_to(tmp_path / "nowhere" / "unfetched.npy")
+    assert imported(tmp_path, ["good", "unfetched"]).status.tolist() == [OK, MISSING]
+    assert "unfetched: there is no file." in capsys.readouterr().out
+
+
 def test_a_folder_of_another_encoder_is_refused_with_the_reason(tmp_path):
     saved(tmp_path / "a.npy", np.ones((3, 1024)))
     said = r"^none of 1 clips has usable features \(the first: a: .*a\.npy has 1024 numbers, not 2048 as the encoder's width says\); mend the files, or "

@@ -34,7 +34,7 @@ def pooled(array: NDArray[Any], width: int | None) -> Row:
         width: numbers of a frame; a vector must have as many, or seven times as many. None takes any.
 
     Raises:
-        BadInput: if it has another type, shape or width, or no frame without NaN. The sentence follows the file's name.
+        BadInput: if it has another type, shape, width or range, or no frame without NaN. The sentence follows the file's name.
 
     Source: formats of the organisers' features, `BlEmoRe/blemore-common`.
     """
@@ -48,6 +48,8 @@ def pooled(array: NDArray[Any], width: int | None) -> Row:
     if allowed and array.shape[-1] not in allowed:
         raise BadInput(f"has {array.shape[-1]} numbers, not {' or '.join(map(str, allowed))} as the encoder's width says")
     finite = np.isfinite(array)
+    if (np.abs(array[finite]) > np.finfo(np.float32).max).any():
+        raise BadInput("holds numbers beyond the range of float32")
     if array.ndim == 1 and finite.all():
         return Row(array.astype(np.float32), OK)
     frames = array[finite.all(1)] if array.ndim == 2 else array[:0]

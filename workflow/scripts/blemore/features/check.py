@@ -129,7 +129,7 @@ def _data_lines(catalogue: Catalogue | None, missing: str, states: Iterable[Read
         yield f"            also train: {', '.join(shared)}, so the test score is not one of unseen actors"
     found = sum(clip.video is not None for clip in catalogue.clips)
     yield f"videos      {found} of {len(catalogue.clips)} found, {len(catalogue.shards)} shards"
-    if not found and _media(_computed(states, config)):
+    if not found and media_of(_computed(states, config)):
         yield missing_videos_paragraph(data)
 
 
@@ -140,7 +140,8 @@ def _computed(states: Iterable[Readiness], config: Mapping[str, Any]) -> list[Ma
     return [encoders_of(config)[name] for name in dict.fromkeys([*named, *parts])]
 
 
-def _media(computed: Iterable[Mapping[str, Any]]) -> set[str]:
+def media_of(computed: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The rules of the media stage that some encoders, given by their settings, need."""
     named = [medium for encoder in computed for medium in (*encoder.get("inputs", ()), encoder.get("frames")) if medium]
     of_inputs = [MEDIA_OF_INPUT[medium] for medium in named]
     return {stage for stages in (*(MEDIA_OF_KIND[encoder["kind"]] for encoder in computed), *of_inputs) for stage in stages}
@@ -150,7 +151,7 @@ def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mappi
     takes_part = [one for one in states if not one.blocks_run]
     clips = len(catalogue.clips)
     computed = _computed(states, config)
-    costs = [COSTS[stage] for stage in (*_media(computed), *(encoder["kind"] for encoder in computed))]
+    costs = [COSTS[stage] for stage in (*media_of(computed), *(encoder["kind"] for encoder in computed))]
     members = {pair for pairs in active_ensembles(config, [one.encoder for one in takes_part]).values() for pair in pairs}
     heads = sum(head != OWN_HEAD for _, head in members) * len(catalogue.folds) * len(config["classify"]["seeds"])
     tuned = [(encoder["kind"], hours_of_one_core(encoder, clips, len(catalogue.folds))) for encoder in computed if encoder["kind"] in FINE_TUNED]

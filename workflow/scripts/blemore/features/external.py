@@ -96,16 +96,15 @@ def run_limited(words: Sequence[str], timeout_s: float) -> None:
 
 @contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whatever happens, SIGTERM included, the process and its children do not stay behind."""
+    """Whatever happens, SIGTERM included, the process and its children do not stay behind: they would hold the lock of the log."""
     previous = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-        if process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def read_outputs(folder: Path, statuses: Mapping[str, int], width: int | None) -> dict[str, Row]:

@@ -30,7 +30,7 @@ def _version(path: Path) -> str | int | None:
         return path.stat().st_size
     try:
         return digest(path) if path.suffix == ".py" else sha256(path)[:SHORT]
-    except SyntaxError:
+    except (SyntaxError, ValueError):  # Python may be written in another encoding than UTF-8
         return sha256(path)[:SHORT]
 
 

@@ -61,7 +61,7 @@ def _clips_beside_each_other(folder: Path) -> Iterator[tuple[str, str, int | str
         stem, suffix = os.path.splitext(name)  # noqa: PTH122
         if suffix in (".npz", ".zarr"):
             yield from _clips_in(Path(path))
-        else:
+        elif os.path.exists(path):  # noqa: PTH110  # a link may lead nowhere, as in data sets whose files are fetched one by one
             yield stem, path, os.stat(path).st_size  # noqa: PTH116
 
 

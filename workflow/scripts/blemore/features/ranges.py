@@ -16,7 +16,7 @@ def layer_ranges(ranges: Sequence[Sequence[int]]) -> dict[str, Range]:
 
 def range_name(first: int, last: int) -> str:
     """`6-12`, or `6` for a single layer."""
-    return f"{first}-{last}" if first < last else str(first)
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def highest(ranges: Sequence[Sequence[int]]) -> int:

@@ -171,7 +171,7 @@ def _provided(name: str, config: Mapping[str, Any], catalogue: Catalogue | None)
     encoder, splits = config["features"][name], {clip.split for clip in catalogue.clips} if catalogue else {"train", "test"}
     places = {part: Path(config["data"]["root"], encoder[part]) for part in ("train", "test") if part in splits and encoder[part]}
     if absent := [f"features.{name}.{part} names {_and_beside(path)}" for part, path in places.items() if not path.exists()]:
-        return FOLDER_MISSING, f"{', '.join(absent)}: no such folder", None
+        return FOLDER_MISSING, f"{', '.join(absent)}: nothing is there", None
     if not catalogue:
         return READY, "", None
     try:
