@@ -236,6 +236,8 @@ def main() -> None:
     parser.add_argument("--media", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "media", help="folder of recordings")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     arguments = parser.parse_args()
+    if not (arguments.media / "cases").is_dir():
+        sys.exit(f"{arguments.media} holds no recordings (cases, talkers); name their folder with --media.")
     for part in arguments.parts or ALL:
         print(f"{part}:")
         PARTS[part](arguments.media, arguments.device)

@@ -152,6 +152,8 @@ def main() -> None:
     given = arguments()
     named = {field.name: getattr(given, field.name, None) for field in fields(Design)}
     design = replace(PRESETS[given.preset], **{name: value for name, value in named.items() if value is not None})
+    if few := [name for name in ("actors", "folds", "clips_per_actor") if getattr(design, name) < 1]:
+        raise SystemExit(f"generate.py: --{few[0].replace('_', '-')} is {getattr(design, few[0])}; give at least 1.")
     try:
         generate(design, given.output, given.workers)
     except FileExistsError as error:

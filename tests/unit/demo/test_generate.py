@@ -127,6 +127,14 @@ def test_a_wrong_folder_is_one_sentence(tmp_path, monkeypatch):
         generate.main()
 
 
+@pytest.mark.parametrize("name", ["--actors", "--folds", "--clips-per-actor"])
+def test_sizes_of_zero_are_one_sentence(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("sys.argv", ["generate.py", "--output", str(tmp_path / "data"), "--preset", "mini", name, "0"])
+    with pytest.raises(SystemExit, match=rf"^generate\.py: {name} is 0; give at least 1\.$"):
+        generate.main()
+    assert not (tmp_path / "data").exists()
+
+
 def test_sizes_named_on_the_command_line_replace_the_presets():
     given = generate.arguments(["--output", "x", "--preset", "mini", "--clips-per-actor", "5", "--shuffle-labels"])
     assert (given.clips_per_actor, given.actors, given.shuffle_labels) == (5, None, True)

@@ -24,7 +24,7 @@ def submission(tmp_path):
 
 
 def zipped(path, content, member=MEMBER):
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(member, content if isinstance(content, str) else json.dumps(content))
     return path
 
@@ -119,6 +119,23 @@ def test_all_problems_at_once_but_not_a_page_of_them(tmp_path):
 def test_content_that_is_no_submission(tmp_path, content, message):
     with pytest.raises(BadInput, match=message):
         validate_submission(zipped(tmp_path / "a.zip", content), ["a.mov"])
+
+
+@pytest.mark.parametrize("damage", ["flipped", "encrypted", "packed otherwise"])
+def test_a_zip_that_cannot_be_unpacked_is_one_sentence(tmp_path, damage):
+    path = zipped(tmp_path / "a.zip", {"predictions": {f"{number}.mov": [] for number in range(99)}})
+    content = bytearray(path.read_bytes())
+    central = content.rindex(b"PK\x01\x02")
+    if damage == "flipped":
+        content[30 + len("submission_template.json")] = 0xFF
+    elif damage == "encrypted":
+        content[6] |= 1
+        content[central + 8] |= 1
+    else:
+        content[8] = content[central + 10] = 97
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"a\.zip is no zip with a JSON submission_template\.json in it \(.*\); write it again\.$"):
+        validate_submission(path, [])
 
 
 def test_another_member_no_zip_and_no_file(tmp_path):

@@ -42,9 +42,13 @@ def test_each_problem_is_a_sentence(tmp_path, capsys):
 
 def test_what_is_no_sheet_or_no_zip_is_one_sentence(archive, tmp_path):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "zero.csv").write_bytes(b"filename\n\0\n")
+    (tmp_path / "latin.csv").write_bytes("filename\nü\n".encode("latin-1"))
     for sheet, sentence in (
         ("nowhere.csv", "{} is neither a sheet nor a folder; name results/data/sheet.csv of a run, test_metadata.csv, or the folder of the test videos."),
         (str(tmp_path / "empty"), "{} has no test clips; name the sheet or the folder that has."),
+        (str(tmp_path / "latin.csv"), "{} is not UTF-8 (byte 9 is 0xfc); save it as CSV UTF-8."),
+        (str(tmp_path / "zero.csv"), "{} is no text, since it holds a zero byte; save it as CSV UTF-8."),
     ):
         with pytest.raises(SystemExit) as refused:
             validate_submission.main([archive, "--sheet", sheet])

@@ -1,5 +1,6 @@
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ from unit.inspection.conftest import MADE
 
 from blemore.inspection.description import describe, describe_clip
 from blemore.inspection.exports import export
-from blemore.inspection.opening import open_store
+from blemore.inspection.opening import clips_of, open_store
 from blemore.inspection.plots import plot
 from blemore.job import BadInput
 from blemore.stores import Features, read_features, write_features
@@ -84,10 +85,17 @@ def test_a_zip_can_be_opened_elsewhere(results, tmp_path, path):
     assert json.loads((tmp_path / "elsewhere" / "provenance.json").read_text()) == store.attributes
     said = (tmp_path / "elsewhere" / "README.txt").read_text()
     assert ("It holds pictures of people: keep it as private as the videos." in said) == (store.kind == "faces")
+    assert (f"Of {len(clips_of(store))} clips, {store.path.stem}.json holds the ids and statuses" in said) == (store.kind != "head")
     assert ("The .h5 file is HDF5 with a group for each clip; a folder has a file for each clip." in said) == (store.kind in ("faces", "audio"))
     if store.kind == "features":
         assert "xarray.open_zarr opens the store; named as `train` of an encoder of kind `provided`, this workflow takes its vectors elsewhere." in said
         assert read_features(again.path).clip == read_features(store.path).clip
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet", ".zip"])
+def test_a_place_that_cannot_be_written_is_one_sentence(features, suffix):
+    with pytest.raises(BadInput, match=rf"^/proc/out\{suffix} cannot be written \(.*\); name another place\.$"):
+        export(features, Path(f"/proc/out{suffix}"))
 
 
 def test_what_has_no_such_form_is_one_sentence(results, features, tmp_path):

@@ -83,6 +83,8 @@ def test_what_cannot_be_drawn_is_one_sentence(many, results):
         plot(many, results / "no_folder" / "out.png")
     with pytest.raises(BadInput, match=r"out\.png cannot be written; name a \.png file in a folder that exists\.$"):
         plot(open_store(results / "media/body/A1.h5"), results / "no_folder" / "out.png")
+    with pytest.raises(BadInput, match=r"/out cannot be written; name a \.png file in a folder that exists\.$"):
+        plot(open_store(results / "media/body/A1.h5"), results / "out")
     (results / "data/sheet.csv").unlink()
     with pytest.raises(BadInput, match=r"no sheet is beside .*many\.zarr, and --colour emotion needs one: give --sheet, or --colour actor\.$"):
         plot(many, results / "out.png")

@@ -243,11 +243,11 @@ def _required(split: str, folds: str) -> list[str]:
     return [column for column in COLUMNS if column not in unused]
 
 
-def read_rows(path: Path, required: Iterable[str] = ("filename",)) -> Iterator[_Row]:
-    """The rows of a sheet with all official columns, and the line that each ends on.
+def read_text(path: Path) -> io.StringIO:
+    """The text of a sheet, its line ends as they are.
 
     Raises:
-        BadInput: if it is not a comma-separated UTF-8 file with the required columns and no unknown ones.
+        BadInput: if it is not UTF-8.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -255,7 +255,16 @@ def read_rows(path: Path, required: Iterable[str] = ("filename",)) -> Iterator[_
         raise BadInput(f"{path} is not UTF-8 (byte {error.start} is {error.object[error.start]:#04x}); save it as CSV UTF-8.") from None
     if "\0" in text:
         raise BadInput(f"{path} is no text, since it holds a zero byte; save it as CSV UTF-8.")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    return io.StringIO(text, newline="")
+
+
+def read_rows(path: Path, required: Iterable[str] = ("filename",)) -> Iterator[_Row]:
+    """The rows of a sheet with all official columns, and the line that each ends on.
+
+    Raises:
+        BadInput: if it is not a comma-separated UTF-8 file with the required columns and no unknown ones.
+    """
+    reader = csv.reader(read_text(path), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header, required)

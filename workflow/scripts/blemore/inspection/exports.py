@@ -17,13 +17,15 @@ from blemore.stores import STATUSES, USABLE, manifest_path, read_features
 
 PICTURED = ("faces", "body", "clips")
 READ_ME = """{kind}
-{clips} clips. provenance.json says what made it; {manifest} holds its content digest, ids and statuses.
+provenance.json says what made it.{clips}
 {reading}
 """
+CLIPS = " Of {clips} clips, {manifest} holds the ids and statuses, and the digest of their content."
 READING = {
     "features": "xarray.open_zarr opens the store; named as `train` of an encoder of kind `provided`, this workflow takes its vectors elsewhere.",
     "probabilities": "xarray.open_zarr opens the store.",
     "head": "safetensors.numpy.load_file opens it.",
+    "weights": "It is JSON: the weights themselves stay where they are, and their digests are in it.",
 }
 OTHERWISE = "The .h5 file is HDF5 with a group for each clip; a folder has a file for each clip."
 PRIVACY = "It holds pictures of people: keep it as private as the videos.\n"
@@ -36,7 +38,7 @@ def export(store: Store, out: Path, official: bool = False) -> None:
         official: an .npz with `X` (n, d) and `filenames` (n,), usable clips only, as the organisers' aggregated features.
 
     Raises:
-        BadInput: if the kind of store has no such form, or the ending is another.
+        BadInput: if the kind of store has no such form, the ending is another, or the file cannot be written.
     """
     if official and (out.suffix != ".npz" or store.kind != "features"):
         raise BadInput(f"--official writes features to an .npz file, not {store.kind} of {store.path} to {out}; leave it out.")
@@ -44,7 +46,10 @@ def export(store: Store, out: Path, official: bool = False) -> None:
         raise BadInput(f"{out} does not say the format; let it end in one of {', '.join(WRITERS)}.")
     if not out.absolute().parent.is_dir():
         raise BadInput(f"{out.parent} is no folder; make it first.")
-    _official(store, out) if official else WRITERS[out.suffix](store, out)
+    try:
+        _official(store, out) if official else WRITERS[out.suffix](store, out)
+    except OSError as error:
+        raise BadInput(f"{out} cannot be written ({error.strerror or error}); name another place.") from None
 
 
 def _official(store: Store, out: Path) -> None:
@@ -129,7 +134,8 @@ def _zip(store: Store, out: Path) -> None:
         archive.writestr("provenance.json", json.dumps(store.attributes, indent=1, sort_keys=True) + "\n")
         described = describe(store) | {"store": store.path.name}  # without the path of this machine
         archive.writestr("description.json", json.dumps(described, indent=1) + "\n")
-        text = READ_ME.format(kind=described["kind"], clips=len(clips_of(store)), manifest=manifest.name, reading=READING.get(store.kind, OTHERWISE))
+        clips = CLIPS.format(clips=len(clips_of(store)), manifest=manifest.name) if store.manifest else ""
+        text = READ_ME.format(kind=described["kind"], clips=clips, reading=READING.get(store.kind, OTHERWISE))
         archive.writestr("README.txt", text + (PRIVACY if store.kind in PICTURED else ""))
 
 

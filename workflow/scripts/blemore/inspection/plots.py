@@ -52,7 +52,11 @@ def _save_sheet(store: Store, out: Path, clip: str | None) -> None:
 
     clips = [clip] if clip else clips_of(store)
     drawn = contact_sheet(list(films(store, clips, PICTURES[bool(clip)])), CLIP if clip else SHARD, f"{store.path}: {len(clips)} clips")
-    if not cv2.imwrite(str(out), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
+    try:
+        written = cv2.imwrite(str(out), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+    except cv2.error:  # of an ending that it does not know
+        written = False
+    if not written:
         raise BadInput(f"{out} cannot be written; name a .png file in a folder that exists.")
 
 
