@@ -18,7 +18,7 @@ from blemore.stores import API_ERROR, STATUSES, USABLE, Features, provenance, wr
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-PACKAGES = ("google-genai", "numpy")
+PACKAGES = ("av", "google-genai", "numpy")
 SHOWN = 5
 
 

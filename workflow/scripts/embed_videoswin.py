@@ -13,7 +13,7 @@ from blemore.torch_setup import deterministic, resolve_device
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-PACKAGES = ("numpy", "torch", "torchvision")
+PACKAGES = ("numpy", "opencv-python-headless", "torch", "torchvision")
 
 
 def main(snakemake) -> None:

@@ -150,7 +150,7 @@ def _provenance(snakemake, stores: dict[str, tuple[dict[int, str], list[str]]], 
     labels = content_digest({"clip": train["filename"].tolist(), "actor": data.actor.tolist(), "fold": data.fold, "truth": data.truth})
     inputs = {f"{member}/fold{fold}": store for member, (folds, _) in stores.items() for fold, store in folds.items()}
     inputs |= {f"{member}/test": of_test[0] for member, (_, of_test) in stores.items() if len(of_test) == 1}
-    return provenance(snakemake.params, inputs, ("numpy", "scipy", "scikit-learn"), classify=snakemake.params.classify, labels_sha256=labels)
+    return provenance(snakemake.params, inputs, ("cma", "numba", "numpy", "scikit-learn", "scipy"), classify=snakemake.params.classify, labels_sha256=labels)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import ast
 import json
 from importlib.metadata import version
 
@@ -15,6 +16,7 @@ from blemore.prediction.export import copy_preprocessing, write_system
 from blemore.prediction.new_clips import NewClips
 from blemore.prediction.predictions import fuse_members, records, table
 from blemore.prediction.system import check_targets, completed, configured, notice, open_system, select, system_of, versions
+from blemore.settings import SCRIPTS
 from fetch_weights import refuse_others
 
 
@@ -111,8 +113,16 @@ def test_the_system_decides_numbers_and_the_user_places_and_consent(config, tmp_
     assert found["features"]["gemini"] == config["features"]["gemini"] | {"confirm_upload": True}
     assert found["features"]["imagebind"]["test"] == "arrays"
     mine["predict"]["places"] = {"wav2vec": "here"}
-    with pytest.raises(BadInput, match=r"predict.places names wav2vec, no encoder of .*: did you mean wav2vec2\?"):
+    with pytest.raises(BadInput, match=r"predict.places names wav2vec, no encoder of .* whose weights or arrays lie elsewhere: did you mean wav2vec2\?"):
         configured(mine, system)
+
+
+@pytest.mark.parametrize("name", ["prosody", "gemini", "s4d"])
+def test_a_place_of_what_has_none_is_refused(config, tmp_path, name):
+    system = export(tmp_path / "system", config, "wav2vec2", name)
+    config["predict"]["places"] = {name: "here"}
+    with pytest.raises(BadInput, match=rf"predict.places names {name}, no encoder of .* whose weights or arrays lie elsewhere: "):
+        configured(config, system)
 
 
 def test_encoders_that_lack_something_stop_the_run_or_are_left_out(config, tmp_path):
@@ -195,3 +205,14 @@ def test_the_code_of_a_prediction_is_all_that_its_rules_run(repository):
     text = (repository / "rules" / "predict.smk").read_text() + (repository / "rules" / "media.smk").read_text()
     for script in (path.name for path in (repository / "workflow" / "scripts").glob("*.py") if f'fingerprint("{path.name}"' in text):
         assert script in systems.SCRIPTS
+
+
+def test_the_packages_compared_are_all_that_the_scripts_name_in_their_stores():
+    named = set()
+    for path in [SCRIPTS / script for script in systems.SCRIPTS] + [SCRIPTS / "blemore/finetune/job.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "provenance" and isinstance(node.args[2], ast.Tuple):
+                named |= set(ast.literal_eval(node.args[2]))
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PACKAGES":
+                named |= set(ast.literal_eval(node.value))
+    assert named == set(systems.PACKAGES)

@@ -18,7 +18,10 @@ from blemore.settings import fingerprint, sha256
 
 SCHEMA_VERSION = 2
 FILE = "system.json"
-PACKAGES = ("av", "facenet-pytorch", "numpy", "opencv-python-headless", "scikit-learn", "scipy", "soundfile", "timm", "torch", "transformers")
+PACKAGES = (  # all that a script of `SCRIPTS` names in the provenance of its stores
+    *("av", "facenet-pytorch", "google-genai", "librosa", "numba", "numpy", "opencv-python-headless", "scikit-learn", "scipy", "soundfile"),
+    *("timm", "torch", "torchvision", "transformers", "zarr"),
+)
 SENDING = ("accept_failed", "concurrency", "confirm_upload", "patience_s", "platform", "timeout_s")  # settings of gemini that whoever predicts decides
 PROGRAM = ("command", "files", "function", "timeout_s")  # and of a program, since whoever exported it must not say what runs here
 TRAINS = ("all", "classifiers", "fusion", "report", "submission", "layer_curve", "system")  # targets
@@ -153,12 +156,17 @@ def configured(config: Mapping[str, Any], system: System) -> dict[str, Any]:
     """The blocks of the configuration that a system decides; the user decides where things lie and what may leave the machine.
 
     Raises:
-        BadInput: if `predict.places` names what is no encoder of the system.
+        BadInput: if `predict.places` names what is no encoder of the system, or one that brings all that it needs.
     """
     stored, places = system.content["settings"], config["predict"]["places"]
-    known = {**stored["features"], **stored["concatenations"]}
+    known = [name for name, encoder in stored["features"].items() if _is_elsewhere(encoder)]
     refuse(
-        [f"predict.places names {name}, no encoder of {system.folder}: {did_you_mean(name, known)}" for name in places if name not in known], "predict.places"
+        [
+            f"predict.places names {name}, no encoder of {system.folder} whose weights or arrays lie elsewhere: {did_you_mean(name, known)}"
+            for name in places
+            if name not in known
+        ],
+        "predict.places",
     )
     features = {name: placed for name, encoder in stored["features"].items() if (placed := _placed(name, encoder, config, system))}
     return {
@@ -171,6 +179,11 @@ def configured(config: Mapping[str, Any], system: System) -> dict[str, Any]:
         "classify": {**config["classify"], "heads": {**config["classify"]["heads"], **stored["heads"]}},
         "fusion": {**config["fusion"], "ensembles": {}},
     }
+
+
+def _is_elsewhere(encoder: Mapping[str, Any]) -> bool:
+    """Whether it needs weights or arrays that the system does not hold."""
+    return encoder["kind"] == "provided" or ("model" in encoder and encoder["kind"] not in (*FINE_TUNED, "gemini"))
 
 
 def _placed(name: str, encoder: Mapping[str, Any], config: Mapping[str, Any], system: System) -> dict[str, Any] | None:
@@ -186,7 +199,7 @@ def _placed(name: str, encoder: Mapping[str, Any], config: Mapping[str, Any], sy
     if encoder["kind"] in FINE_TUNED:
         file = {"file": "model.safetensors"} if "file" in encoder else {}
         return {**encoder, **file, "model": system.path(f"finetune/{name}/{system.models[0]}/seed{encoder['seeds'][0]}")}
-    return {**encoder, "model": place} if place and "model" in encoder else dict(encoder)
+    return {**encoder, "model": place} if place else dict(encoder)
 
 
 def select(config: Mapping[str, Any], system: System, catalogue: Catalogue) -> list[str]:
