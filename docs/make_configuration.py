@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 import yaml  # noqa: E402
 
+from blemore.configuration import kinds_of  # noqa: E402
 from blemore.problems import expectation, load_schema  # noqa: E402
 
 HEAD = """# Configuration
@@ -29,10 +30,11 @@ def reference() -> str:
         if _is_block(part):
             parts += [f"\n## {name}\n\n{part['description']}\n", *_table(dict(_flat(part)), config.get(name, {}))]
     for name, part in schema["$defs"].items():
-        what, _, kind = name.partition("_")
+        what, _, family = name.partition("_")
         if what in ("encoder", "head"):
-            named = f"`kind: {kind}`, " + ("an entry of `features`" if what == "encoder" else "an entry of `classify.heads`")
-            parts += [f"\n## {what.capitalize()}: {kind}\n\n{part['description']} {named}.\n", *_table(part["properties"], _example(config, what, kind))]
+            kinds = kinds_of(part)
+            named = f"`kind: {'` or `'.join(kinds)}`, " + ("an entry of `features`" if what == "encoder" else "an entry of `classify.heads`")
+            parts += [f"\n## {what.capitalize()}: {family}\n\n{part['description']} {named}.\n", *_table(part["properties"], _example(config, what, kinds))]
     return "\n".join(parts) + "\n"
 
 
@@ -68,10 +70,10 @@ def _value(name: str, part: dict[str, Any], values: Any) -> str:
     return f"`{json.dumps(values, ensure_ascii=False)}`"
 
 
-def _example(config: dict[str, Any], what: str, kind: str) -> dict[str, Any]:
-    """The first entry of that kind."""
+def _example(config: dict[str, Any], what: str, kinds: list[str]) -> dict[str, Any]:
+    """The first entry of one of these kinds."""
     entries = config["features"] if what == "encoder" else config["classify"]["heads"]
-    return next((entry for entry in entries.values() if entry.get("kind") == kind), {})
+    return next((entry for entry in entries.values() if entry.get("kind") in kinds), {})
 
 
 if __name__ == "__main__":

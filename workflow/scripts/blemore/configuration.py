@@ -34,7 +34,6 @@ TARGETS = {
     "system",
     "gemini_estimate",
     "validate",
-    "shards",
     "layer_curve",
 }
 RULES = {script.stem for script in SCRIPTS.glob("*.py")}
@@ -161,7 +160,13 @@ def kind_schemas(schema: Mapping[str, Any], what: str) -> dict[str, Mapping[str,
         what: `encoder` or `head`.
     """
     entries = [entry for name, entry in schema["$defs"].items() if name.startswith(f"{what}_")]
-    return {kind: entry for entry in entries for kind in (entry["properties"]["kind"].get("enum") or [entry["properties"]["kind"]["const"]])}
+    return {kind: entry for entry in entries for kind in kinds_of(entry)}
+
+
+def kinds_of(entry: Mapping[str, Any]) -> list[str]:
+    """The kinds that share an entry of `$defs`."""
+    kind = entry["properties"]["kind"]
+    return kind.get("enum") or [kind["const"]]
 
 
 def _instances(config: Mapping[str, Any], block: str) -> Mapping[str, Any]:
