@@ -114,8 +114,7 @@ def provided(folder: Path, epochs: int) -> None:
     started = time.perf_counter()
     write_data(folder / "data")
     print(f"data made in {time.perf_counter() - started:.0f} s: {size_of(folder / 'data')}", flush=True)
-    # No early stop, so that the work does not depend on what was planted; `patience` is longer than any head here trains.
-    heads = {"mlp_1024": {"epochs": epochs}}
+    heads = {"mlp_1024": {"epochs": epochs, "patience": None}}  # no early stop, so that the work does not depend on what was planted
     config = {"encoders": list(ENCODERS), "data": {"root": str(folder / "data")}, "classify": {"heads": heads}, "fusion": {"ensembles": {"all": "all"}}}
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     for title, target in STAGES:
@@ -123,7 +122,7 @@ def provided(folder: Path, epochs: int) -> None:
         print(f"{title}: {seconds:.0f} s, {jobs} jobs, {60 * jobs / seconds:.0f} a minute", flush=True)
     show(folder)
     scores = json.loads((folder / "results/fusion/all/scores.json").read_text())
-    print({name: block["score"] for name, block in scores["protocols"].items() if "score" in block})
+    print({name: round(block["mean"]["Score"], 3) for name, block in scores["protocols"].items()})
 
 
 def media(folder: Path) -> None:

@@ -94,6 +94,7 @@ if workflow.is_main_process and (
     print(left_out, file=sys.stderr)
 
 GPU = int(config["runtime"]["device"] == "cuda")
+READERS = 1 + config["runtime"]["loader_workers"] if GPU else 1  # cores of a job that reads with several processes
 CORES_PER_GPU = 50  # that a fine-tuning GPU stands for in the time asked for; by operations it is 600, none was there to measure
 
 # All jobs find the Hugging Face hub switched off; fetch_weights switches it on again where the user's environment allows it.

@@ -1,5 +1,4 @@
 # One model per fold, and `retrained` on all clips where classify.test_prediction asks for it.
-READERS = 1 + config["runtime"]["loader_workers"] if GPU else 1
 
 
 rule finetune_s4d:

@@ -53,7 +53,7 @@ rule predict_finetuned:
         encoder=of_kind(*FINE_TUNED),
     conda:
         "../envs/torch.yaml"
-    threads: 1
+    threads: READERS
     resources:
         gpu=GPU,
         mem_mb=for_clips(6000),

@@ -53,8 +53,19 @@ def test_quarters_of_the_known_durations():
     truth = np.tile(np.array([[100, 0, 0, 0, 0, 0]], dtype=np.int8), (9, 1))
     found = groups(pd.DataFrame({"duration_s": [1.0, 2.0, 3.0, 4.0, np.nan, 5.0, 6.0, 7.0, 8.0]}), truth)
     quarters = {name: np.flatnonzero(clips).tolist() for (kind, name), clips in found.items() if kind == "duration"}
-    assert quarters == {"up to 2.75 s": [0, 1], "to 4.50 s": [2, 3], "to 6.25 s": [5, 6], "above 6.25 s": [7, 8]}
+    assert quarters == {
+        "quarter 1, to 2.75 s": [0, 1],
+        "quarter 2, to 4.50 s": [2, 3],
+        "quarter 3, to 6.25 s": [5, 6],
+        "quarter 4, above 6.25 s": [7, 8],
+    }
     assert not any(kind == "duration" for kind, _ in groups(pd.DataFrame({"duration_s": [np.nan] * 9}), truth))
+
+
+def test_no_clip_is_lost_where_quartiles_are_nearly_equal():
+    seconds = [1.97, 1.98, 1.9985, 2.001, 2.0025, 2.004, 2.1, 2.2]
+    found = groups(pd.DataFrame({"duration_s": seconds}), np.tile(np.array([[100, 0, 0, 0, 0, 0]], dtype=np.int8), (8, 1)))
+    assert np.sum([clips for (kind, _), clips in found.items() if kind == "duration"], axis=0).tolist() == [1] * 8
 
 
 def test_each_group_is_scored_on_its_clips(data, nested, sheet):

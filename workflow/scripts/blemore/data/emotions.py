@@ -1,8 +1,10 @@
 """The six emotions and the rules of labels. Standard library only, because sheets are validated before any job."""
 
+from itertools import combinations
 from typing import Any
 
 EMOTIONS = ("ang", "disg", "fea", "hap", "sad", "neu")
+PAIRS = tuple(combinations(range(len(EMOTIONS) - 1), 2))  # places of the two emotions of a blend; neutral is in none
 RATIOS = ((50, 50), (70, 30), (30, 70))  # percent of emotion_1 and emotion_2
 LABEL_COLUMNS = ("mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
 EMPTY = {"", "nan", "None", "<NA>"}

@@ -9,7 +9,7 @@ SALIENCES = ("emotion_1_salience", "emotion_2_salience")
 
 
 def write_checked_sheet(path: str | Path, sheet: pd.DataFrame) -> None:
-    """Writes the table of `validation.checked_sheet`; missing values are empty, equal tables give equal bytes."""
+    """Writes the table of `preparation.checked_sheet`; missing values are empty, equal tables give equal bytes."""
     sheet.to_csv(path, index=False, float_format="%g", lineterminator="\n")
 
 

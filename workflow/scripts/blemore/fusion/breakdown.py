@@ -41,8 +41,8 @@ def _quarters(seconds: NDArray[np.float64]) -> dict[tuple[str, str], NDArray[np.
     """The clips between the quartiles of the durations that are known."""
     edges = np.nanquantile(seconds, [0.25, 0.5, 0.75])
     quarter = np.where(np.isnan(seconds), -1, np.searchsorted(edges, seconds, side="left"))
-    names = (f"up to {edges[0]:.2f} s", f"to {edges[1]:.2f} s", f"to {edges[2]:.2f} s", f"above {edges[2]:.2f} s")
-    return {("duration", name): quarter == index for index, name in enumerate(names)}
+    limits = (*(f"to {edge:.2f} s" for edge in edges), f"above {edges[2]:.2f} s")
+    return {("duration", f"quarter {index + 1}, {limit}"): quarter == index for index, limit in enumerate(limits)}
 
 
 def score_groups(decisions: NDArray[np.int8], data: OutOfFold, sheet: pd.DataFrame, draws: NDArray[np.int64]) -> list[dict[str, Any]]:

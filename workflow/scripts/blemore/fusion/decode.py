@@ -6,7 +6,7 @@ thresholds do (`evaluate_decoders`).
 """
 
 from collections.abc import Mapping
-from itertools import combinations, product
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,14 +15,12 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from blemore.data.labels import EMOTIONS
+from blemore.data.emotions import EMOTIONS, PAIRS, RATIOS
 from blemore.fusion.postprocess import as_probabilities, decode
 from blemore.fusion.protocols import Evaluation, OutOfFold, interval_of, measure
 from blemore.fusion.resampling import compare
 from blemore.fusion.thresholds import search_thresholds
 
-PAIRS = tuple(combinations(range(len(EMOTIONS) - 1), 2))  # neutral is in no blend
-RATIOS = ((50, 50), (70, 30), (30, 70))
 SALIENCES = np.array([share for share, _ in RATIOS]) / 100
 SMALLEST = 1e-6  # of a probability, before its logarithm
 DIGITS = 12  # gains nearer than this differ by the order of a sum

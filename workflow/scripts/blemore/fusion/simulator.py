@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from blemore.data.labels import EMOTIONS
+from blemore.data.emotions import EMOTIONS, PAIRS
 from blemore.fusion.metrics import score
 from blemore.fusion.postprocess import decode
 from blemore.fusion.protocols import OutOfFold
@@ -20,7 +20,6 @@ FOLD_CLIPS = (522, 486, 468, 472, 508)  # of the challenge: 2,456 training clips
 FOLD_BLENDS = (280, 270, 240, 240, 296)
 FOLD_ACTORS = (9, 9, 8, 8, 9)  # 43; how they are spread over the folds is not published
 BLEND_SHARE, EVEN_SHARE = 0.54, 1 / 3  # blends of the clips, 50/50 of the blends
-PAIRS = np.array([(first, second) for first in range(5) for second in range(first + 1, 5)])
 ENCODERS = 12
 
 
@@ -44,7 +43,7 @@ def simulate(population: Population, seed: int) -> OutOfFold:
     return _clips(population, rng, truth, actor, np.repeat(np.arange(len(FOLD_CLIPS)), FOLD_CLIPS))
 
 
-def simulate_unseen(population: Population, seed: int, actors: int, clips_per_actor: int = 57) -> OutOfFold:
+def simulate_unseen(population: Population, seed: int, actors: int, clips_per_actor: int) -> OutOfFold:
     """Clips of other actors of the same population, all in fold 0."""
     rng = np.random.default_rng([seed, 1])
     clips = actors * clips_per_actor
@@ -62,7 +61,7 @@ def draw_truth(rng: np.random.Generator, clips: int, blends: int, even_share: fl
     """Labels in percent (n, 6) in random order: as many blends, a share of them 50/50; emotions, pairs and directions equally likely."""
     percent = np.zeros((clips, len(EMOTIONS)), dtype=np.int8)
     percent[np.arange(blends, clips), rng.integers(len(EMOTIONS), size=clips - blends)] = 100
-    pairs = rng.permuted(PAIRS[rng.integers(len(PAIRS), size=blends)], axis=1)
+    pairs = rng.permuted(np.array(PAIRS)[rng.integers(len(PAIRS), size=blends)], axis=1)
     even = rng.permutation(blends) < round(blends * even_share)
     percent[np.arange(blends), pairs[:, 0]] = np.where(even, 50, 70)
     percent[np.arange(blends), pairs[:, 1]] = np.where(even, 50, 30)

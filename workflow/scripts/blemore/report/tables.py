@@ -14,7 +14,7 @@ def score_table(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     Columns: `name`, `members`; mean and standard deviation over folds of ACC_P, ACC_S and Score as the paper
     reports them, tuned on the scored fold; `nested_*`, the same chosen on the other folds; `test_*`, of the test
     clips, NaN where they have no labels; `uses_scored_fold`, of the first, and `nested_uses_scored_fold`; `missing`,
-    the clips that some member has nothing for.
+    the clips that the member which lacks most has nothing for.
     """
     rows = [_score_row(result) for result in results]
     return pd.DataFrame(rows).sort_values(["nested_Score", "name"], ascending=[False, True], ignore_index=True)
@@ -78,7 +78,7 @@ def decoder_table(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def transfer_table(result: Mapping[str, Any]) -> pd.DataFrame:
-    """The Score on every fold by the thresholds of each."""
+    """The Score on every fold by the thresholds of each; the weights of the fusion were chosen on all folds, so none of these Scores is of unseen clips."""
     found = result["sensitivity"]
     table = pd.DataFrame({"fold": found["folds"], "alpha": found["alpha"], "beta": found["beta"]})
     return table.join(pd.DataFrame(found["transfer"], columns=[f"on fold {fold}" for fold in found["folds"]]))
