@@ -22,6 +22,12 @@ if SYSTEM:
 
     include: "rules/predict.smk"
 
+    rule predict:
+        default_target: True
+        input:
+            "results/predictions/predictions.csv",
+            "results/predictions/predictions.json",
+
 else:
 
     include: "rules/finetune.smk"

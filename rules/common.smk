@@ -16,12 +16,13 @@ from blemore.data.catalogue import missing_videos_paragraph
 from blemore.features import api_requests, readiness, weights
 from blemore.features.ranges import range_name
 from blemore.finetune.hours import hours_of_fold, peak_mb
-from blemore.job import BadInput, disk_problem, keep_private
+from blemore.job import BadInput, disk_problem, keep_private, make_private
 from blemore.prediction import new_clips, system
 from blemore.settings import file_digests, fingerprint, pick
 
-# Here too, since Snakemake makes the folders, the logs and its records.
+# Here too, since Snakemake makes the folders, the logs and its records; its own log, which repeats those of failed jobs, is there already.
 keep_private()
+make_private(Path(".snakemake"))
 
 # Snakemake does not tell its targets while it parses, and these must work where there are no data yet.
 NEEDS_NO_DATA = any(
@@ -94,7 +95,9 @@ if workflow.is_main_process and (
     print(left_out, file=sys.stderr)
 
 GPU = int(config["runtime"]["device"] == "cuda")
-READERS = 1 + config["runtime"]["loader_workers"] if GPU else 1  # cores of a job that reads with several processes
+READERS = (
+    1 + config["runtime"]["loader_workers"] if GPU else 1
+)  # cores of a job that reads with several processes
 CORES_PER_GPU = 50  # that a fine-tuning GPU stands for in the time asked for; by operations it is 600, none was there to measure
 
 # All jobs find the Hugging Face hub switched off; fetch_weights switches it on again where the user's environment allows it.
@@ -165,7 +168,7 @@ def minutes_of_training(wildcards, attempt):
 
 def hub_offline(wildcards, resources):
     """What the user's environment says of the hub; it changes no result."""
-    return os.environ.get("HF_HUB_OFFLINE", "0")
+    return str(int(weights.offline()))
 
 
 def shard_clips(wildcards):

@@ -34,8 +34,9 @@ def external_videos(wildcards):
 
 
 def external_files(wildcards):
-    """The files of a user's encoder; an edit makes it stale."""
-    return programs.versions(config["features"][wildcards.encoder])
+    """The files of a user's encoder; an edit makes it stale, and one that is gone counts as the shard's store knows it."""
+    store = f"results/features/shards/{wildcards.encoder}/{wildcards.shard}.zarr"
+    return programs.versions(config["features"][wildcards.encoder], store)
 
 
 def external_minutes(wildcards, attempt):
@@ -50,7 +51,7 @@ def provided_files(encoder):
 
 
 def importable(kind, is_there):
-    """Constrains the wildcard to encoders of a kind whose files are there, or that have no store: where they are gone, what was made of them counts as given."""
+    """Constrains the wildcard to encoders of a kind whose files are there, or that were never imported: where they are gone, what was imported counts as given."""
     names = [
         name
         for name, encoder in config["features"].items()
@@ -61,10 +62,6 @@ def importable(kind, is_there):
         )
     ]
     return "|".join(names) or "none"
-
-
-def is_installed(encoder):
-    return not programs.lacking(encoder)
 
 
 def some_folder(encoder):

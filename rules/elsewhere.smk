@@ -14,7 +14,7 @@ rule embed_external:
     benchmark:
         "results/benchmarks/embed_external/{encoder}/{shard}.tsv"
     wildcard_constraints:
-        encoder=importable("external", is_installed),
+        encoder=of_kind("external"),
     conda:
         "../envs/torch.yaml"
     threads: 1

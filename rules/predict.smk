@@ -100,10 +100,3 @@ rule write_predictions:
         models=len(SYSTEM.models),
     script:
         "../workflow/scripts/write_predictions.py"
-
-
-rule predict:
-    default_target: True
-    input:
-        "results/predictions/predictions.csv",
-        "results/predictions/predictions.json",

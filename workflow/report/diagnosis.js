@@ -14,7 +14,7 @@ function showSensitivity() {
     ],
     layout: {height: 90 + 44 * rows.length, yaxis: {autorange: "reversed", tickfont: {size: 11}}, xaxis: {rangemode: "tozero"}, margin: {l: 60, r: 8, t: 40, b: 44}},
   }));
-  body("sensitivity").replaceChildren(saved("Score of each fold's thresholds (rows) on every fold (columns), fused by weights chosen on all folds"), folded("The comparisons as a table", saved("Spread of the folds' thresholds, and what it is without personal style")));
+  body("sensitivity").replaceChildren(saved("Score of each fold's thresholds (rows) on every fold (columns), fused by the weights for new clips"), folded("The comparisons as a table", saved("Spread of the folds' thresholds, and what it is without personal style")));
 }
 
 function showCalibration() {

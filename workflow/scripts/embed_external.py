@@ -29,7 +29,7 @@ def main(snakemake) -> None:
             run_limited(words_of(cfg["command"], cfg["function"], inputs, outputs), params.limit["timeout_s"])
         features = as_features(read_outputs(outputs, statuses, cfg["width"]), params.actors)
     files = {file: sha256(Path(file)) for file in params.files}
-    write_features(snakemake.output.store, features, provenance(params, stores, ("numpy",), files=files))
+    write_features(snakemake.output.store, features, provenance(params, stores, ("numpy",), files=files, versions=params.files))
 
 
 if __name__ == "__main__":

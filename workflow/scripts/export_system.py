@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from blemore.job import run
 from blemore.prediction.export import copy_preprocessing, copy_trained, needed_weights, write_system
-from blemore.prediction.system import versions
+from blemore.prediction.system import versions, without_agreement
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -26,7 +26,7 @@ def main(snakemake) -> None:
         "members": params.members,
         "models": params.models,
         "chosen": scores["chosen"] | params.cfg,
-        "settings": {"media": params.media, "features": params.features, "concatenations": params.concatenations, "heads": params.heads},
+        "settings": {"media": params.media, "features": without_agreement(params.features), "concatenations": params.concatenations, "heads": params.heads},
         "weights": needed_weights(snakemake.input.weights, described),
         **versions(),
     }

@@ -35,7 +35,7 @@ TABLES = {
     "Weights": weight_table,
     "Thresholds and scores by fold": threshold_table,
     "Decisions with and without thresholds": decoder_table,
-    "Score of each fold's thresholds (rows) on every fold (columns), fused by weights chosen on all folds": transfer_table,
+    "Score of each fold's thresholds (rows) on every fold (columns), fused by the weights for new clips": transfer_table,
     "Spread of the folds' thresholds, and what it is without personal style": null_table,
     "Who fails, nested": group_table,
     "Without one member, nested": left_out_table,

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from blemore.data.catalogue import DEFAULT_EXTENSION, find_videos, read_text, video_stem
+from blemore.data.catalogue import DEFAULT_EXTENSION, find_videos, open_text, video_stem
 from blemore.fusion.submission import problems_of, read_predictions
 from blemore.job import BadInput
 
@@ -40,7 +40,7 @@ def expected_files(sheet: Path) -> list[str]:
     if sheet.is_dir():
         names = [Path(video).name for videos in find_videos(sheet, ["."]).values() for video in videos]
     elif sheet.is_file():
-        names = [name for row in csv.DictReader(read_text(sheet)) if (name := _name(row))]
+        names = [name for row in csv.DictReader(open_text(sheet)) if (name := _name(row))]
     else:
         raise BadInput(f"{sheet} is neither a sheet nor a folder; name results/data/sheet.csv of a run, test_metadata.csv, or the folder of the test videos.")
     if not names:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import embed_external
-from blemore.features import call_function
+from blemore.features import call_function, external
 from blemore.features.external import run_limited, words_of
 from blemore.features.pooling import temporal_statistics
 from blemore.features.programs import lacking, problems, versions
@@ -152,11 +152,27 @@ def test_what_a_program_leaves_running_ends_with_it(tmp_path):
     """It would hold the lock of the log, and the next run of the job would be refused."""
     left = f"import subprocess; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'id')!r}, 'w').write(str(p.pid))"
     run_limited([sys.executable, "-c", left], 60)
-    state = Path(f"/proc/{(tmp_path / 'id').read_text()}/stat")
     ends = time.monotonic() + 10
-    while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":  # nobody may be there to reap an orphan
+    while is_alive((tmp_path / "id").read_text()):
         assert time.monotonic() < ends
         time.sleep(0.01)
+
+
+def is_alive(process):
+    """A zombie is not; nobody may be there to reap an orphan."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_program_gets_no_credentials(tmp_path, monkeypatch):
+    for name in (*external.CREDENTIALS, "OWN_KEY"):
+        monkeypatch.setenv(name, "secret")
+    run_limited([sys.executable, "-c", f"import os; open({str(tmp_path / 'names')!r}, 'w').write(' '.join(os.environ))"], 60)
+    names = (tmp_path / "names").read_text().split()
+    assert "OWN_KEY" in names
+    assert not {*names} & {"GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}
 
 
 def test_a_program_that_cannot_be_started_is_named():

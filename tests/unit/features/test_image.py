@@ -4,7 +4,7 @@ import torch
 from checkpoints import write_tiny
 from PIL import Image
 
-from blemore.features.image import CLASSES, ImageEncoder
+from blemore.features.image import CLASSES, ImageEncoder, image_processor
 from blemore.job import BadInput
 
 FRAMES = np.random.default_rng(3).integers(0, 256, (5, 48, 64, 3), np.uint8)
@@ -63,6 +63,17 @@ def test_a_checkpoint_without_its_preprocessing_is_refused(folders, tmp_path):
         (tmp_path / name).write_bytes((folders / "clip" / name).read_bytes())
     with pytest.raises(BadInput, match=r"preprocessor_config\.json cannot be read \(.*\); put the checkpoint's own file there\.$"):
         ImageEncoder(tmp_path, "clip")
+
+
+def test_code_of_a_checkpoint_is_never_run(tmp_path, monkeypatch):
+    """Not even where somebody, or a pipe, says yes to what transformers asks."""
+    (tmp_path / "config.json").write_text('{"model_type": "unheard_of"}')
+    (tmp_path / "preprocessor_config.json").write_text('{"auto_map": {"AutoImageProcessor": "own.Processor"}}')
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Processor:\n    from_pretrained = classmethod(lambda *a, **k: None)\n")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(BadInput, match=r"/preprocessor_config\.json names no preprocessing of transformers; put that of a supported checkpoint there\.$"):
+        image_processor(tmp_path)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_damaged_checkpoint_is_refused(folders, tmp_path):

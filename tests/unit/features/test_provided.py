@@ -62,7 +62,8 @@ def test_one_bad_clip_harms_no_other(tmp_path, capsys):
 
 def test_a_link_that_leads_nowhere_is_a_clip_without_a_file(tmp_path, capsys):
     saved(tmp_path / "good.npy", np.ones((3, 2)))
-    (tmp_path / "unfetched.npy").symlink_to(tmp_path / "nowhere" / "unfetched.npy")
+    for name in ("unfetched.npy", "more.npz"):
+        (tmp_path / name).symlink_to(tmp_path / "nowhere" / name)
     assert imported(tmp_path, ["good", "unfetched"]).status.tolist() == [OK, MISSING]
     assert "unfetched: there is no file." in capsys.readouterr().out
 

@@ -63,8 +63,24 @@ def test_a_name_that_the_hub_does_not_know_names_both_ways_on(tmp_path):
     assert re.search(sentence, done.stderr)
 
 
-def test_offline_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.parametrize(
+    ("hub", "transformers"), [("", ""), ("0", "1"), ("no", ""), ("1", ""), ("true", "0"), ("Yes", ""), ("ON", ""), ("", "1"), ("", "True")]
+)
+def test_offline_is_what_the_hubs_client_takes_for_it(hub, transformers):
+    """It reads the environment when it is imported."""
+    environment = os.environ | {"HF_HUB_OFFLINE": hub, "TRANSFORMERS_OFFLINE": transformers, "PYTHONPATH": str(SCRIPTS)}
+    code = "from huggingface_hub.constants import HF_HUB_OFFLINE as theirs; from blemore.features.weights import offline; print(theirs, offline())"
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert said[0] == said[1]
+
+
+def test_no_revision_leads_out_of_the_folder_of_weights(tmp_path):
+    assert folder_of("org/tiny", "/../../elsewhere", tmp_path).parent == tmp_path
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_says_what_to_do(tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "1")
     with pytest.raises(BadInput) as refused:
         fetch("org/tiny", "main", tmp_path)
     assert str(refused.value) == (

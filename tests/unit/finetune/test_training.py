@@ -204,10 +204,11 @@ def test_too_few_clips_are_refused():
 
 
 def test_a_training_without_any_finite_loss_is_refused():
-    network = torch.nn.Linear(1, 1)
-    torch.nn.init.constant_(network.weight, torch.nan)
-    for watch in (SimpleNamespace(best_epoch=0), None):
-        diverged = SimpleNamespace(watch=watch, place=trainer.Place(1, 0, 0.0), last_epoch=0, _restore=lambda: None, training=RATE, judged=network)
+    good, bad = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(bad.weight, torch.nan)
+    for watch, network, loss in ((SimpleNamespace(best_epoch=0), good, 1.0), (None, bad, 1.0), (None, good, np.nan)):
+        told = {"watch": watch, "judged": network, "train_loss": [2.0, loss], "training": RATE}
+        diverged = SimpleNamespace(place=trainer.Place(1, 0, 0.0), last_epoch=0, _restore=lambda: None, **told)
         with pytest.raises(BadInput, match=r"^training diverged: the network gives no finite numbers; lower learning_rate of the encoder \(now 0\.003\)\.$"):
             trainer.Trainer.run(diverged)
 

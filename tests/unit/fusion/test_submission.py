@@ -121,13 +121,15 @@ def test_content_that_is_no_submission(tmp_path, content, message):
         validate_submission(zipped(tmp_path / "a.zip", content), ["a.mov"])
 
 
-@pytest.mark.parametrize("damage", ["flipped", "encrypted", "packed otherwise"])
+@pytest.mark.parametrize("damage", ["flipped", "cut off", "encrypted", "packed otherwise"])
 def test_a_zip_that_cannot_be_unpacked_is_one_sentence(tmp_path, damage):
     path = zipped(tmp_path / "a.zip", {"predictions": {f"{number}.mov": [] for number in range(99)}})
     content = bytearray(path.read_bytes())
     central = content.rindex(b"PK\x01\x02")
     if damage == "flipped":
         content[30 + len("submission_template.json")] = 0xFF
+    elif damage == "cut off":
+        content[29] = 0xFF  # of the length of what is between the header and the data
     elif damage == "encrypted":
         content[6] |= 1
         content[central + 8] |= 1

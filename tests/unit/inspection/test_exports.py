@@ -94,7 +94,7 @@ def test_a_zip_can_be_opened_elsewhere(results, tmp_path, path):
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet", ".zip"])
 def test_a_place_that_cannot_be_written_is_one_sentence(features, suffix):
-    with pytest.raises(BadInput, match=rf"^/proc/out\{suffix} cannot be written \(.*\); name another place\.$"):
+    with pytest.raises(BadInput, match=rf"^/proc/out\{suffix} cannot be made of {features.path} \(.*/proc/out.*\); mend what the error names\.$"):
         export(features, Path(f"/proc/out{suffix}"))
 
 

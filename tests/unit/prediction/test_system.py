@@ -15,7 +15,7 @@ from blemore.prediction import system as systems
 from blemore.prediction.export import copy_preprocessing, write_system
 from blemore.prediction.new_clips import NewClips
 from blemore.prediction.predictions import fuse_members, records, table
-from blemore.prediction.system import check_targets, completed, configured, notice, open_system, select, system_of, versions
+from blemore.prediction.system import check_targets, completed, configured, notice, open_system, select, system_of, versions, without_agreement
 from blemore.settings import SCRIPTS
 from fetch_weights import refuse_others
 
@@ -91,6 +91,34 @@ def test_consent_alone_is_enough_for_an_encoder_that_only_the_system_knows(confi
     found = completed({"mine": {"confirm_upload": True}, "other": {"confirm_upload": True}}, system)
     assert found == {"mine": config["features"]["gemini"] | {"confirm_upload": True}, "other": {"confirm_upload": True}}
     assert completed(5, system) == 5
+
+
+def test_neither_consent_nor_a_program_is_taken_from_a_system(config, tmp_path):
+    """As where its encoders are called otherwise than those of config.yaml, and something harmless of them is set."""
+    config["features"]["paid"] = config["features"]["gemini"] | {"confirm_upload": True}
+    config["features"]["theirs"] = config["features"]["hicmae_own"] | {"command": "run {inputs} {outputs}", "function": None, "files": ["w"]}
+    system = export(tmp_path / "system", config, "paid", "theirs")
+    for harmless in ({"paid": {}, "theirs": {}}, {"paid": {"concurrency": 2}, "theirs": {"timeout_s": 600.0}}):
+        config["features"] = completed(harmless, system)
+        found = configured(config, system)["features"]
+        assert found["paid"]["confirm_upload"] is False
+        assert (found["theirs"]["command"], found["theirs"]["function"], found["theirs"]["files"]) == (None, None, [])
+
+
+def test_what_the_exporter_agreed_to_and_runs_is_not_written_into_a_system(config):
+    features = {name: config["features"][name] for name in ("gemini", "hicmae_own", "prosody")}
+    features["gemini"] |= {"confirm_upload": True}
+    written = without_agreement(features)
+    assert written["gemini"] == features["gemini"] | {"confirm_upload": False}
+    assert written["hicmae_own"] == features["hicmae_own"] | {"command": None, "files": [], "function": None}
+    assert written["prosody"] == features["prosody"]
+
+
+@pytest.mark.parametrize("model", ["../../../elsewhere/notes", "fold", "fold0/../x", "", "fold0\n"])
+def test_no_model_of_a_system_is_written_elsewhere(config, tmp_path, model):
+    path = tmp_path / "system" / "system.json"
+    said = f"{path} names the model {model!r}, which is neither fold0 and so on nor retrained; take a system that `snakemake system` made."
+    assert refusal(export, path.parent, config, "prosody", models=["fold0", model]) == said
 
 
 def test_what_names_no_system_is_left_to_the_check_of_the_configuration(config, tmp_path):

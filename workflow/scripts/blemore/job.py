@@ -56,6 +56,12 @@ def keep_private() -> None:
     os.umask(os.umask(0o077) | 0o007)
 
 
+def make_private(folder: Path) -> None:
+    """The same for a folder that is there already; one that belongs to another user stays as it is."""
+    with suppress(OSError):
+        folder.chmod(folder.stat().st_mode & ~0o007)
+
+
 def disk_problem(error: Exception) -> str:
     """One sentence where a disk is full, may not be written to or does not let us read; "" for every other error.
 

@@ -59,9 +59,9 @@ def diverged(what: str, learning_rate: float) -> BadInput:
     return BadInput(f"training diverged: the network gives no finite numbers; lower learning_rate of the {what} (now {learning_rate}).")
 
 
-def is_finite(state: Mapping[str, torch.Tensor]) -> bool:
-    """Whether all that was trained is."""
-    return all(bool(tensor.isfinite().all()) for tensor in state.values())
+def is_finite(train_loss: Sequence[float], state: Mapping[str, torch.Tensor]) -> bool:
+    """Whether the loss of the last epoch is, and all that was trained. In float16 a network that overflows keeps finite parameters."""
+    return bool(np.isfinite(train_loss[-1])) and all(bool(tensor.isfinite().all()) for tensor in state.values())
 
 
 def mean_log_probability(log_probability: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:

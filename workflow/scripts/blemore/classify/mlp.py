@@ -71,7 +71,7 @@ def train_mlp(examples: Examples, recipe: Mapping[str, Any], seed: int, score: S
         if watch is not None and not running:
             break
     used_scored_fold = None if scored_watch is None or not scored_watch.best_epoch else _at_best(copy.deepcopy(network), scored_watch)
-    if not (is_finite(network.state_dict()) if watch is None else watch.best_epoch):
+    if not (is_finite(train_loss, network.state_dict()) if watch is None else watch.best_epoch):
         raise diverged("head", recipe["learning_rate"])
     if watch is None:
         return Trained(network.eval(), epoch, train_loss, [], [], used_scored_fold)

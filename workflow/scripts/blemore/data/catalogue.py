@@ -243,11 +243,11 @@ def _required(split: str, folds: str) -> list[str]:
     return [column for column in COLUMNS if column not in unused]
 
 
-def read_text(path: Path) -> io.StringIO:
+def open_text(path: Path) -> io.StringIO:
     """The text of a sheet, its line ends as they are.
 
     Raises:
-        BadInput: if it is not UTF-8.
+        BadInput: if it is no UTF-8 text.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -264,7 +264,7 @@ def read_rows(path: Path, required: Iterable[str] = ("filename",)) -> Iterator[_
     Raises:
         BadInput: if it is not a comma-separated UTF-8 file with the required columns and no unknown ones.
     """
-    reader = csv.reader(read_text(path), strict=True)
+    reader = csv.reader(open_text(path), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header, required)

@@ -16,6 +16,7 @@ from blemore.media.shard import open_clip, read_folder
 from blemore.stores import DECODE_ERROR, MISSING, OK, STATUSES, USABLE, read_manifest
 
 SCRIPTS = Path(__file__).resolve().parents[2]
+CREDENTIALS = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 SUFFIX_OF_FILES = {"audio": ".flac", "clips": ".mp4"}
 
 
@@ -77,10 +78,13 @@ def words_of(command: str | None, function: str | None, inputs: Path, outputs: P
 def run_limited(words: Sequence[str], timeout_s: float) -> None:
     """Runs a program with what it prints in the log; it and all that it started end with this process or when the time is over.
 
+    It gets the environment without `CREDENTIALS`, which are none of its business and would stand in the log if it printed them.
+
     Raises:
         BadInput: if it cannot be started, fails or takes too long.
     """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))}
+    environment = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
+    environment |= {"PYTHONPATH": os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))}
     try:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True, env=environment)
     except OSError as error:
@@ -96,13 +100,13 @@ def run_limited(words: Sequence[str], timeout_s: float) -> None:
 
 @contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whatever happens, SIGTERM included, the process and its children do not stay behind: they would hold the lock of the log."""
+    """Whatever happens, SIGTERM included, the process and its group do not stay behind: they would hold the lock of the log."""
     previous = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 

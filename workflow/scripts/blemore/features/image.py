@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from blemore.features.checkpoints import load_model, read_json
+from blemore.job import BadInput
 
 CLIP, SIGLIP = "clip.modeling_clip.CLIPVisionModelWithProjection", "siglip.modeling_siglip.SiglipVisionModel"
 # A whole model, of which the part that sees is loaded, or that part alone.
@@ -56,12 +57,16 @@ def image_processor(folder: str | Path) -> Any:
     The backend is named, because backends differ in how they resize.
 
     Raises:
-        BadInput: if the checkpoint has no `preprocessor_config.json`: defaults of a class differ from those of its checkpoints.
+        BadInput: if the checkpoint has no `preprocessor_config.json`, since defaults of a class differ from those of its checkpoints, or one that
+            transformers itself cannot read: code that comes with a checkpoint is never run.
     """
     from transformers import AutoImageProcessor
 
     read_json(Path(folder) / "preprocessor_config.json")
-    processor = AutoImageProcessor.from_pretrained(folder, backend="torchvision", local_files_only=True)
+    try:
+        processor = AutoImageProcessor.from_pretrained(folder, backend="torchvision", local_files_only=True, trust_remote_code=False)
+    except ValueError:
+        raise BadInput(f"{folder}/preprocessor_config.json names no preprocessing of transformers; put that of a supported checkpoint there.") from None
 
     def prepare(frames: NDArray[np.uint8]) -> torch.Tensor:
         pixels = processor(list(frames), input_data_format="channels_last", return_tensors="pt")["pixel_values"]

@@ -1,5 +1,6 @@
 """What a user's own encoder consists of: its words, and the files that decide its numbers. Standard library only, because Snakemake parses with it."""
 
+import json
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,9 +19,20 @@ def program_files(encoder: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*named, *encoder["files"]]))
 
 
-def versions(encoder: Mapping[str, Any]) -> dict[str, str | int | None]:
-    """File -> what changes with its content: of Python code without comments and formatting, of large files the size; None where it is absent."""
-    return {file: _version(Path(file)) for file in program_files(encoder)}
+def versions(encoder: Mapping[str, Any], store: str | Path = "") -> dict[str, str | int | None]:
+    """File -> what changes with its content: of Python code without comments and formatting, of large files the size.
+
+    Args:
+        store: a shard that was made by them: a file that is gone counts as it was then, so that its loss makes nothing stale; without one it is None.
+    """
+    recorded = _recorded(Path(store, "zarr.json"))
+    words = shlex.split(encoder["command"] or "")
+    files = {*program_files(encoder), *(file for file in recorded if file in words)}
+    return {file: recorded.get(file) if (version := _version(Path(file))) is None else version for file in sorted(files)}
+
+
+def _recorded(attributes: Path) -> dict[str, str | int | None]:
+    return json.loads(attributes.read_text())["attributes"].get("versions", {}) if attributes.is_file() else {}
 
 
 def _version(path: Path) -> str | int | None:

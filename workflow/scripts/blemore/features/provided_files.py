@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.data.catalogue import Catalogue, video_stem
+from blemore.data.catalogue import Catalogue, is_file, video_stem
 from blemore.job import BadInput
 from blemore.problems import refuse
 from blemore.settings import SHORT
@@ -54,14 +54,18 @@ def files_in(place: Path) -> dict[str, Found]:
 
 
 def _clips_beside_each_other(folder: Path) -> Iterator[tuple[str, str, int | str]]:
-    """Strings of os.scandir, since a Path for each of a million files takes ten seconds of every dry-run."""
+    """Strings of os.scandir, since a Path for each of a million files takes ten seconds of every dry-run.
+
+    A link may lead nowhere, as in data sets whose files are fetched one by one.
+    """
     with os.scandir(folder) as entries:
-        seen = sorted((entry.path, entry.name) for entry in entries if entry.name.endswith(SUFFIXES) and not entry.name.startswith("."))
+        named = [entry for entry in entries if entry.name.endswith(SUFFIXES) and not entry.name.startswith(".")]
+        seen = sorted((entry.path, entry.name) for entry in named if entry.name.endswith(".zarr") or is_file(entry))
     for path, name in seen:
         stem, suffix = os.path.splitext(name)  # noqa: PTH122
         if suffix in (".npz", ".zarr"):
             yield from _clips_in(Path(path))
-        elif os.path.exists(path):  # noqa: PTH110  # a link may lead nowhere, as in data sets whose files are fetched one by one
+        else:
             yield stem, path, os.stat(path).st_size  # noqa: PTH116
 
 

@@ -14,7 +14,7 @@ from blemore.features.imported import places, read_predictions
 from blemore.features.kinds import FINE_TUNED, IMAGE, OWN, OWN_HEAD, PREPROCESSING, SPEECH, VIDEO
 from blemore.features.programs import lacking
 from blemore.features.provided_files import provided_files
-from blemore.features.weights import folder_of, is_fetched, is_name
+from blemore.features.weights import folder_of, is_fetched, is_name, offline
 from blemore.foreign import differences, made_by
 from blemore.job import BadInput
 from blemore.problems import did_you_mean
@@ -67,11 +67,6 @@ class Readiness(NamedTuple):
     def blocks_run(self) -> bool:
         """Whether a run cannot get it by itself; weights are fetched by the run, unless the hub is forbidden."""
         return self.state in BLOCKING or (self.state == WEIGHTS_MISSING and offline())
-
-
-def offline() -> bool:
-    """Whether the user forbids the Hugging Face hub."""
-    return os.environ.get("HF_HUB_OFFLINE") == "1"
 
 
 def manifest_of(name: str) -> Path:

@@ -17,6 +17,12 @@ FILES = ("*.json", "*.safetensors", "pytorch_model.bin", "*.pth")
 STATED_DIGITS = re.compile(r"-([0-9a-f]{8})\.pth")  # of the SHA-256, in the names of torchvision's files
 
 
+def offline() -> bool:
+    """Whether the user forbids the hubs, in the words that huggingface_hub takes."""
+    said = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return said.upper() in ("1", "ON", "YES", "TRUE")
+
+
 def is_name(model: str) -> bool:
     """Whether a model is one to fetch, on the Hugging Face hub or of torchvision, and nothing local."""
     return bool(HUB_NAME.fullmatch(model) or TORCHVISION_NAME.fullmatch(model)) and not Path(model).exists()
@@ -24,7 +30,7 @@ def is_name(model: str) -> bool:
 
 def folder_of(model: str, revision: str, weights: str | Path) -> Path:
     """Where a checkpoint is: `model` itself if that is a folder or a file, else `{weights}/{org}--{name}--{revision}`."""
-    return Path(model) if Path(model).exists() else Path(weights) / f"{model.replace('/', '--')}--{revision}"
+    return Path(model) if Path(model).exists() else Path(weights) / f"{model}--{revision}".replace("/", "--")
 
 
 def describe(folder: Path, file: str | None = None) -> dict[str, dict[str, Any]]:
@@ -113,7 +119,7 @@ def fetch(model: str, revision: str, weights: str | Path, file: str | None = Non
         return folder
     if not is_name(model):
         raise BadInput(f"{model} is neither a folder nor a name on the hub; mend features.*.model.")
-    if os.environ.get("HF_HUB_OFFLINE") == "1":
+    if offline():
         raise BadInput(f"the weights of {model} are not in {folder} and HF_HUB_OFFLINE=1: run `snakemake weights` where there is a network, or name a folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{folder}.lock", "w") as lock:

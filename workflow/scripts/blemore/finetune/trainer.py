@@ -110,7 +110,7 @@ class Trainer:
             self._train_epoch()
             self._judge()
             self._save()
-        if not (is_finite(trained_state(self.judged)) if self.watch is None else self.watch.best_epoch):
+        if not (is_finite(self.train_loss, trained_state(self.judged)) if self.watch is None else self.watch.best_epoch):
             raise diverged("encoder", self.training["learning_rate"])
         if self.watch is None:
             return {"best_epoch": self.place.epoch - 1, "train_loss": self.train_loss, "stop_loss": [], "stop_score": []}

@@ -49,7 +49,7 @@ def export(store: Store, out: Path, official: bool = False) -> None:
     try:
         _official(store, out) if official else WRITERS[out.suffix](store, out)
     except OSError as error:
-        raise BadInput(f"{out} cannot be written ({error.strerror or error}); name another place.") from None
+        raise BadInput(f"{out} cannot be made of {store.path} ({error}); mend what the error names.") from None
 
 
 def _official(store: Store, out: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,9 @@ PACKAGES = (  # all that a script of `SCRIPTS` names in the provenance of its st
 )
 SENDING = ("accept_failed", "concurrency", "confirm_upload", "patience_s", "platform", "timeout_s")  # settings of gemini that whoever predicts decides
 PROGRAM = ("command", "files", "function", "timeout_s")  # and of a program, since whoever exported it must not say what runs here
+# What whoever exported it had agreed to or runs, which is never written into a system, and never taken from one.
+NOT_AGREED: dict[str, dict[str, Any]] = {"gemini": {"confirm_upload": False}, "external": {"command": None, "files": [], "function": None}}
+MODEL = re.compile(r"fold\d+|retrained")
 TRAINS = ("all", "classifiers", "fusion", "report", "submission", "layer_curve", "system")  # targets
 SCRIPTS = {  # all that is run between a video and its decision, and the environment that it is run in
     **dict.fromkeys(("track_faces.py", "embed_wav2vec2.py", "embed_image.py", "embed_video.py", "embed_videoswin.py", "embed_external.py"), "torch"),
@@ -90,12 +94,17 @@ def system_of(config: Mapping[str, Any]) -> System | None:
 
 
 def completed(features: Any, system: System) -> Any:
-    """The user's encoders; of one that names no kind, as where consent alone is given, the other settings are the system's."""
+    """The user's encoders; of one that names no kind, as where consent alone is given, the other settings are the system's, but for `NOT_AGREED`."""
     if not isinstance(features, Mapping):
         return features
-    stored = system.content["settings"]["features"]
+    stored = without_agreement(system.content["settings"]["features"])
     partial = {name for name, encoder in features.items() if name in stored and isinstance(encoder, Mapping) and "kind" not in encoder}
     return {name: {**stored[name], **encoder} if name in partial else encoder for name, encoder in features.items()}
+
+
+def without_agreement(features: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Settings of encoders with `NOT_AGREED`."""
+    return {name: {**encoder, **NOT_AGREED.get(encoder["kind"], {})} for name, encoder in features.items()}
 
 
 def open_system(folder: str | Path) -> System:
@@ -117,6 +126,8 @@ def open_system(folder: str | Path) -> System:
         raise BadInput(f"{path} is damaged; copy the exported system again, whole.")
     if content["schema_version"] != SCHEMA_VERSION:
         raise BadInput(f"{path} is of version {content['schema_version']}, and this code reads version {SCHEMA_VERSION}; export it by this code again.")
+    if wrong := [model for model in content["models"] if not MODEL.fullmatch(model)]:
+        raise BadInput(f"{path} names the model {wrong[0]!r}, which is neither fold0 and so on nor retrained; take a system that `snakemake system` made.")
     return System(Path(folder), content, stated)
 
 

@@ -78,7 +78,7 @@ def decoder_table(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def transfer_table(result: Mapping[str, Any]) -> pd.DataFrame:
-    """The Score on every fold by the thresholds of each; the weights of the fusion were chosen on all folds, so none of these Scores is of unseen clips."""
+    """The Score on every fold by the thresholds of each; fused by the weights for new clips, so none of these Scores is of unseen clips."""
     found = result["sensitivity"]
     table = pd.DataFrame({"fold": found["folds"], "alpha": found["alpha"], "beta": found["beta"]})
     return table.join(pd.DataFrame(found["transfer"], columns=[f"on fold {fold}" for fold in found["folds"]]))
