@@ -56,11 +56,20 @@ if (
         refuse(error)
 
 
+# Whatever was trained is recorded now.
+onsuccess:
+    if not NEEDS_NO_DATA:
+        for state in Path(config["runtime"]["resume"]).glob("*.finished.pt"):
+            state.unlink(missing_ok=True)
+
+
 # What this run was configured with; not an output, so that a setting makes stale only what reads it.
 onstart:
     # A limit of jobs per second, which is Snakemake's default, has it plan once more in every second for each job that has ended.
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+    if SYSTEM:
+        CATALOGUE.make_links()
     if not NEEDS_NO_DATA:
         try:
             configuration.write(config, "results/config.yaml")

@@ -42,7 +42,7 @@ def take_part_in_prediction():
     """As `take_part`; nothing is trained, so there are no ensembles and folds."""
     encoders = system.select(config, SYSTEM, CATALOGUE)
     if workflow.is_main_process and not NEEDS_NO_DATA:
-        CATALOGUE.make_links()
+        CATALOGUE.make_links(only_absent=True)
         if notice := system.notice(SYSTEM):
             print(notice, file=sys.stderr)
     return encoders, {}, [], CATALOGUE.shards

@@ -50,7 +50,7 @@ rule validate:
         "../envs/torch.yaml"
     resources:
         mem_mb=for_clips(1500),
-        runtime=for_clips(10, per_clip=0.05),
+        runtime=for_clips(600),
     params:
         config=lambda wildcards: config,
     script:

@@ -30,6 +30,7 @@ from blemore.classify.tensors import write_tensors
 from blemore.data.labels import EMOTIONS
 from blemore.features import gemini, weights
 from blemore.finetune.resume import Resume
+from blemore.fusion.scores import write_scores
 from blemore.job import disk_problem
 from blemore.media.shard import Disk, finish_store, new_store, write_clip
 from blemore.prediction.system import open_system
@@ -197,7 +198,7 @@ def test_a_system_that_does_not_fit_is_none(small_disk, tmp_path):
     head, scores, folder = tmp_path / "results/heads/w/mlp/fold0.safetensors", tmp_path / "scores.json", small_disk / "system"
     head.parent.mkdir(parents=True)
     write_tensors(head, {"seed1.0.weight": np.zeros((100, 100), np.float32)})
-    write_json(scores, {"chosen": {}})
+    write_scores(scores, {"chosen": {}}, [])
     params = SimpleNamespace(cfg={}, members=[], models=[], media={}, features={}, concatenations={}, heads={}, runtime={"weights": "weights"})
     inputs = SimpleNamespace(heads=[str(head)], checkpoints=[], weights=[], scores=str(scores))
     task = SimpleNamespace(input=inputs, output=SimpleNamespace(system=str(folder)), params=params, wildcards=SimpleNamespace(ensemble="all"))
@@ -293,6 +294,17 @@ def test_what_is_written_without_an_error_is_there(tmp_path):
         (OSError(errno.EROFS, "Read-only file system", "x.h5"), "x.h5 may not be read or written (Read-only file system)"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "no room is left on the disk of"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "no room is left on the disk of"),
+        (OSError(errno.ENOSPC, "No space left on device", "/elsewhere/x.partial"), "no room is left on the disk of /elsewhere/x.partial; free some"),
+        (
+            RuntimeError("unable to write to file </torch_1>: No space left on device (28)"),
+            "no room is left on the disk of /dev/shm (through which `runtime.loader_workers` processes hand over what they read); free some",
+        ),
+        (OSError(errno.ESTALE, "Stale file handle", "x.h5"), "x.h5 cannot be reached (Stale file handle), since its disk or the network fails"),
+        (
+            OSError(errno.EIO, "Input/output error", "x.h5"),
+            "x.h5 cannot be reached (Input/output error), since its disk or the network fails; run the same command again.",
+        ),
+        (OSError(errno.ENOLCK, "No locks available", "a"), "the disk of a knows no file locks (No locks available); mount it with them (Lustre: flock)"),
         (RuntimeError("something else"), ""),
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), ""),
     ],

@@ -28,5 +28,5 @@ def test_a_program_that_alone_hears_is_run_and_its_edit_seen_but_not_its_loss(mi
     video = next((mini.folder.parent / "data").rglob("A101*.mov"))
     video.write_bytes(video.read_bytes() + bytes(8))
     assert {"embed_external"} <= rules(mini.stale("all"))
-    shutil.rmtree(mini.folder / ".snakemake")
-    assert "embed_external" in rules(mini.stale("all"))
+    shutil.rmtree(mini.folder / ".snakemake")  # so that its stores are compared with the settings of today
+    assert rules(mini.stale("all")) == set()

@@ -1,6 +1,6 @@
 """Features of one shard by a command or a function of the user's."""
 
-import tempfile
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,17 @@ def main(snakemake) -> None:
     stores = dict(zip([medium for medium in cfg["inputs"] if medium != "videos"], snakemake.input.stores, strict=True))
     statuses = media_status(list(params.clips), stores, videos)
     asked = [clip for clip, status in statuses.items() if status in USABLE]
-    with tempfile.TemporaryDirectory() as work:
-        inputs, outputs = Path(work, "inputs"), Path(work, "outputs")
-        outputs.mkdir()
+    work = Path(snakemake.output.store).with_suffix(".work").absolute()  # beside the store, since a kill leaves pictures of people in it
+    shutil.rmtree(work, ignore_errors=True)
+    inputs, outputs = work / "inputs", work / "outputs"
+    outputs.mkdir(parents=True)
+    try:
         lay_out(inputs, asked, stores, videos)
         if asked:
             run_limited(words_of(cfg["command"], cfg["function"], inputs, outputs), params.limit["timeout_s"])
         features = as_features(read_outputs(outputs, statuses, cfg["width"]), params.actors)
+    finally:
+        shutil.rmtree(work)
     files = {file: sha256(Path(file)) for file in params.files}
     write_features(snakemake.output.store, features, provenance(params, stores, ("numpy",), files=files, versions=params.files))
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blemore.fusion.scores import read_scores
 from blemore.job import run
 from blemore.prediction.export import copy_preprocessing, copy_trained, needed_weights, write_system
 from blemore.prediction.system import versions, without_agreement
@@ -19,7 +20,7 @@ def main(snakemake) -> None:
     folder.mkdir(parents=True)
     copy_trained(folder, [*snakemake.input.heads, *snakemake.input.checkpoints])
     copy_preprocessing(folder, params.features, params.runtime["weights"])
-    scores = json.loads(Path(snakemake.input.scores).read_text())
+    scores = read_scores(snakemake.input.scores)
     described = {path: json.loads(Path(path).read_text()) for path in snakemake.input.weights}
     content = {
         "ensemble": snakemake.wildcards.ensemble,

@@ -16,9 +16,10 @@ from blemore.fusion.decode import evaluate_decoders
 from blemore.fusion.predictions import columns, mean_predictions, scored_predictions, tuned_predictions, write_table
 from blemore.fusion.protocols import Evaluation, Fusion, OutOfFold, certainty, evaluate_all, measure, official_test_fusion, trivial_baselines
 from blemore.fusion.resampling import draw_actors
+from blemore.fusion.scores import write_scores
 from blemore.fusion.sensitivity import analyse
 from blemore.job import run
-from blemore.stores import content_digest, provenance, read_durations, read_predictions, write_json
+from blemore.stores import content_digest, provenance, read_durations, read_predictions
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -68,7 +69,7 @@ def main(snakemake) -> None:
         "clips": counts,
         "provenance": _provenance(snakemake, stores, train, data),
     }
-    write_json(snakemake.output.scores, scores)
+    write_scores(snakemake.output.scores, scores, [snakemake.output.decisions, snakemake.output.test_decisions])
 
 
 def _stores(snakemake, folds: list[int]) -> dict[str, tuple[dict[int, str], list[str]]]:

@@ -33,13 +33,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--heatmap", action="store_true", help="of features: every clip and number, instead of a projection")
     parser.add_argument("--colour", choices=COLOURS, default="emotion", help="of the projection (default: %(default)s)")
     parser.add_argument("--sheet", help="labels and actors (default: data/sheet.csv of the same results)")
-    parser.add_argument("--export", metavar="OUT", help="to .npz, .csv, .parquet, or .zip with manifest and provenance")
+    parser.add_argument("--export", metavar="OUT", help="all clips to .npz, .csv, .parquet, or .zip with manifest and provenance")
     parser.add_argument("--official", action="store_true", help="an exported .npz holds `X` and `filenames`, as the organisers' aggregated features do")
     return parser
 
 
 def inspect(asked: argparse.Namespace) -> None:
     """Prints, and plots and exports what is asked for."""
+    if asked.clip and asked.export:
+        raise BadInput(f"--export writes all clips of a store, not {asked.clip} alone; leave out --clip.")
     store = open_store(asked.path)
     comparison = None if asked.no_compare else Comparison(store.path, asked.configfile)
     described = describe_clip(store, asked.clip) if asked.clip else describe(store)
@@ -50,16 +52,23 @@ def inspect(asked: argparse.Namespace) -> None:
         from blemore.inspection.plots import plot
 
         plot(store, Path(asked.plot), asked.clip, asked.heatmap, asked.colour, asked.sheet)
+        _say_written(asked.plot, asked.json)
     if asked.export:
         from blemore.inspection.exports import export
 
         export(store, Path(asked.export), asked.official)
+        _say_written(asked.export, asked.json)
     if comparison:
         described["today"] = comparison.answer()
     if asked.json:
         print(json.dumps(described, indent=1))
     elif comparison:
         print(_today(described["today"]))
+
+
+def _say_written(path: str, for_programs: bool) -> None:
+    if not for_programs:
+        print(f"written: {path}", flush=True)
 
 
 def _today(answer: dict) -> str:

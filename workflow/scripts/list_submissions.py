@@ -1,9 +1,9 @@
 """The list of submissions: a row for each zip, with what it was decided by, and what the server answered once that is typed in."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blemore.fusion.scores import read_scores
 from blemore.fusion.submission_list import Submission, brought_up_to_date, decided_by, read_list, write_list
 from blemore.job import run
 from blemore.settings import sha256
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def main(snakemake) -> None:
-    scores = {Path(path).parent.name: json.loads(Path(path).read_text()) for path in snakemake.input.scores}
+    scores = {Path(path).parent.name: read_scores(path) for path in snakemake.input.scores}
     submissions = [submission_of(path, scores[path.parent.name]) for path in map(Path, snakemake.input.zips)]
     write_list(snakemake.output.list, brought_up_to_date(read_list(snakemake.output.list), submissions))
 

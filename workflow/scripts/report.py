@@ -1,6 +1,5 @@
 """Tables and the page of the whole run."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from blemore.job import run
+from blemore.fusion.scores import read_scores
+from blemore.job import run, write_text
 from blemore.report.content import cells, folds_of, member_content, page_content
 from blemore.report.costs import api_costs, records, rule_costs, status_counts
 from blemore.report.page import render
@@ -25,7 +25,7 @@ from blemore.report.tables import (
     weight_table,
     without_tuned_epochs,
 )
-from blemore.stores import STATUSES, write_text
+from blemore.stores import STATUSES
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -44,7 +44,7 @@ TABLES = {
 
 def main(snakemake) -> None:
     params = snakemake.params
-    results = {result["ensemble"]: result for result in (json.loads(Path(path).read_text()) for path in snakemake.input.scores)}
+    results = {result["ensemble"]: result for result in map(read_scores, snakemake.input.scores)}
     decisions = {Path(path).parent.name: pd.read_csv(path) for path in snakemake.input.decisions}
     scores = score_table(list(results.values()))
     first = next(iter(results.values()))
@@ -65,8 +65,8 @@ def main(snakemake) -> None:
         pictures_note=_pictures_note(pictures, params.cfg["embed_faces"]),
         run=_run(snakemake.input.encoders, first["provenance"]["packages"], params, len(clips)),
     )
-    scores.to_csv(snakemake.output.scores, index=False, lineterminator="\n")
-    Path(snakemake.output.text).write_text(as_text(scores, first["baselines"], note))
+    write_text(snakemake.output.scores, scores.to_csv(index=False, lineterminator="\n"))
+    write_text(snakemake.output.text, as_text(scores, first["baselines"], note))
     write_text(snakemake.output.page, page)
 
 

@@ -1,15 +1,14 @@
 """Tables I, II and III of the paper with ours beside them, and the differences between any two ensembles."""
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from blemore.fusion.comparison import compare_ensembles
 from blemore.fusion.predictions import write_table
+from blemore.fusion.scores import read_scores
 from blemore.fusion.submission_list import typed_scores
-from blemore.job import run
+from blemore.job import run, write_text
 from blemore.report.paper_tables import as_csv, as_html, as_latex, encoder_table, fusion_table, fusion_weight_table
 from blemore.report.tables import without_tuned_epochs
 
@@ -27,7 +26,7 @@ TITLES = ("Table I: encoders alone", "Table II: fusion", "Table III: fusion weig
 
 
 def main(snakemake) -> None:
-    found = [json.loads(Path(path).read_text()) for path in snakemake.input.scores]
+    found = [read_scores(path) for path in snakemake.input.scores]
     results = {result["ensemble"]: result for result in found}
     submitted = [row for path in snakemake.input.submitted for row in typed_scores(path)]
     tables = (encoder_table(results), fusion_table(results, found[0]["baselines"], submitted), fusion_weight_table(results))
@@ -43,9 +42,9 @@ def main(snakemake) -> None:
 
 
 def _write(output: Any, name: str, table: pd.DataFrame, title: str, note: str) -> None:
-    Path(output[f"{name}_csv"]).write_text(as_csv(table))
-    Path(output[f"{name}_tex"]).write_text(as_latex(table, f"{title}. {note}", f"tab:{name}"))
-    Path(output[f"{name}_html"]).write_text(as_html(table, title, note))
+    write_text(output[f"{name}_csv"], as_csv(table))
+    write_text(output[f"{name}_tex"], as_latex(table, f"{title}. {note}", f"tab:{name}"))
+    write_text(output[f"{name}_html"], as_html(table, title, note))
 
 
 if __name__ == "__main__":

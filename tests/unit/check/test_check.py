@@ -30,6 +30,9 @@ def test_what_a_concatenation_is_made_of_costs_once(config):
     used = [COSTS[name].seconds for name in ("extract_audio", "wav2vec2", "prosody", "concatenation")]
     hours = (7 * sum(used) + 2 * 3 * HEAD_S) / 3600
     assert f" {hours:.1f} hours of one core (6 heads included)" in report(config)
+    for fold in (0, 1):
+        touch(Path(f"results/probabilities/prosody/mlp_1024/fold{fold}.json"))
+    assert "(4 heads included)" in report(config)
 
 
 def test_the_estimate_counts_what_is_not_answered_yet(config):
@@ -41,6 +44,8 @@ def test_the_estimate_counts_what_is_not_answered_yet(config):
     assert lines[0].split("  ")[0] == "encoder"
     assert lines[1].split() == ["gemini", "2", "1", "1", "2", "0.00"]
     assert lines[2] == f"gemini: {LEAVES}, once confirm_upload is true."
+    encoder["confirm_upload"] = True
+    assert estimate_report(config).splitlines()[2] == f"gemini: {LEAVES}, as confirm_upload is true."
     assert lines[3].endswith("Nothing was sent.")
 
 

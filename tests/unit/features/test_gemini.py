@@ -208,6 +208,21 @@ def test_a_key_that_cannot_be_sent_is_not_repeated(monkeypatch, key):
     assert str(error.value) == "the key in GOOGLE_API_KEY or GEMINI_API_KEY holds characters that no key has; set it again."
 
 
+def test_a_changed_number_of_a_kept_reply_is_found(serve, tmp_path):
+    serve()
+    path = tmp_path / "reply.json"
+    (vector,) = embed_all({"a": (path, {})}, lambda clip: video(), service, 1).values()
+    assert np.array_equal(read_reply(path), vector)
+    reply = json.loads(path.read_text())
+    reply["embedding"][5] += 1e-4
+    path.write_text(json.dumps(reply))
+    with pytest.raises(BadInput, match=r"is damaged \(its numbers are others than its digest says\); delete it, and its clip is asked for again\.$"):
+        read_reply(path)
+    del reply["embedding_sha256"]  # as older code kept it
+    path.write_text(json.dumps(reply))
+    assert len(read_reply(path)) == FULL_DIMENSION
+
+
 def test_without_a_key_there_is_no_client(monkeypatch):
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -73,7 +74,12 @@ def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path, folde
     stopped.run()
     assert manifest(stopped) == manifest(whole)
     assert Path(stopped.output.history).read_bytes() == Path(whole.output.history).read_bytes()
-    assert list((tmp_path / "stopped" / "resume").iterdir()) == []
+    (finished,) = (tmp_path / "stopped" / "resume").iterdir()
+    assert finished.name.endswith(".finished.pt")
+    monkeypatch.setattr(trainer.Trainer, "_train_epoch", Mock(side_effect=AssertionError("it is trained already")))
+    stopped.run()  # as where Snakemake was killed before it recorded the job
+    assert manifest(stopped) == manifest(whole)
+    assert Path(stopped.output.history).read_bytes() == Path(whole.output.history).read_bytes()
 
 
 def test_the_store_of_a_fold_has_every_clip_with_its_part_and_status(tmp_path, folders, clips):
@@ -218,6 +224,26 @@ def test_a_damaged_state_of_a_killed_training_is_named(tmp_path):
     resume.path.write_bytes(b"cut off")
     with pytest.raises(BadInput, match=r"\.pt cannot be read \(\w+\); delete it, and the training begins anew\.$"):
         resume.read("cpu")
+
+
+def test_every_flipped_bit_of_a_state_is_found(tmp_path):
+    """PyTorch itself does not compare the checksums that it writes."""
+    resume = Resume(tmp_path, {"seed": 1})
+    resume.write({"place": (1, 0, 0.5), "network": {"weight": torch.arange(4000.0)}})
+    whole, draw = resume.path.read_bytes(), np.random.default_rng(0)
+    silent = 0
+    for _ in range(60):
+        flipped = bytearray(whole)
+        flipped[draw.integers(len(whole))] ^= 1 << draw.integers(8)
+        resume.path.write_bytes(flipped)
+        try:
+            found = resume.read("cpu")
+            assert torch.equal(found["network"]["weight"], torch.arange(4000.0))
+            assert found["place"] == (1, 0, 0.5)
+            silent += 1  # of a name or a date
+        except BadInput:
+            continue
+    assert silent < 10
 
 
 def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path, folders):

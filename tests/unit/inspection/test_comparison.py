@@ -35,10 +35,15 @@ def test_a_store_outside_of_results_is_compared_with_nothing(tmp_path):
 def test_the_command_prints_plots_exports_and_refuses(results, tmp_path, capsys):
     path = str(results / "features/w.zarr")
     inspect_store.main([path, "--no-compare", "--plot", str(tmp_path / "w.png"), "--heatmap", "--export", str(tmp_path / "w.npz")])
-    assert "status: ok 2, no_face 1" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "status: ok 2, no_face 1" in said
+    assert said.endswith(f"written: {tmp_path / 'w.png'}\nwritten: {tmp_path / 'w.npz'}\n")
     assert (tmp_path / "w.png").stat().st_size > 1000
     inspect_store.main([path, "--no-compare", "--json", "--clip", "A1_mix"])
     assert json.loads(capsys.readouterr().out)["status"] == "ok"
+    with pytest.raises(SystemExit, match=r"^--export writes all clips of a store, not A1_mix alone; leave out --clip\.$"):
+        inspect_store.main([path, "--no-compare", "--clip", "A1_mix", "--export", str(tmp_path / "one.npz")])
+    assert not (tmp_path / "one.npz").exists()
     with pytest.raises(SystemExit, match=r"w\.zarr has no clip A9: "):
         inspect_store.main([path, "--no-compare", "--clip", "A9"])
 

@@ -1,5 +1,7 @@
+import errno
 import hashlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import h5py
@@ -43,7 +45,15 @@ def test_too_few_videos_for_the_clips_are_a_fault():
         pair_videos({"a": 10, "b": 20}, ["a.mov"])
 
 
-def test_one_bad_clip_harms_no_other_and_is_one_sentence_in_the_log(capfd):
+@pytest.fixture
+def videos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("r.mov", "m.mov", "g.mov"):
+        Path(name).touch()
+    return {"rotten": Path("r.mov"), "mute": Path("m.mov"), "absent": None, "good": Path("g.mov")}
+
+
+def test_one_bad_clip_harms_no_other_and_is_one_sentence_in_the_log(videos, capfd):
     def work(clip, video):
         if clip == "rotten":
             raise DecodeError("its video stream holds no picture that can be decoded")
@@ -51,7 +61,6 @@ def test_one_bad_clip_harms_no_other_and_is_one_sentence_in_the_log(capfd):
             raise NoAudio("it has no audio track")
         return OK, 90
 
-    videos = {"rotten": Path("r.mov"), "mute": Path("m.mov"), "absent": None, "good": Path("g.mov")}
     assert process_clips(videos, work) == {"rotten": DECODE_ERROR, "mute": NO_AUDIO, "absent": MISSING, "good": OK}
     assert capfd.readouterr().out.splitlines() == [
         "rotten: decode_error, r.mov: its video stream holds no picture that can be decoded.",
@@ -60,14 +69,28 @@ def test_one_bad_clip_harms_no_other_and_is_one_sentence_in_the_log(capfd):
     ]
 
 
-def test_a_status_that_comes_from_the_track_is_said(capfd):
-    assert process_clips({"a": Path("a.mov")}, lambda clip, video: (DECODE_ERROR, 0)) == {"a": DECODE_ERROR}
+def test_a_status_that_comes_from_the_track_is_said(videos, capfd):
+    assert process_clips({"a": videos["good"]}, lambda clip, video: (DECODE_ERROR, 0)) == {"a": DECODE_ERROR}
     assert capfd.readouterr().out == "a: decode_error, as its face track says.\n"
 
 
-def test_a_fault_of_the_code_is_no_status():
+def test_a_fault_of_the_code_is_no_status(videos):
     with pytest.raises(ZeroDivisionError):
-        process_clips({"a": Path("a.mov")}, lambda clip, video: 1 // 0)
+        process_clips({"a": videos["good"]}, lambda clip, video: 1 // 0)
+
+
+def test_a_video_that_vanishes_while_a_run_works_is_no_status(videos):
+    """A disk that was unmounted would else make `decode_error` of all that is on it, for good."""
+    videos["good"].unlink()
+    with pytest.raises(BadInput, match=r"^g\.mov was there when the run began and is gone; put it back, or run again without it\.$"):
+        process_clips(videos, lambda clip, video: (OK, 1))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_is_no_status(videos, monkeypatch, number):
+    monkeypatch.setattr(Path, "stat", Mock(side_effect=OSError(number, "it fails")))
+    with pytest.raises(OSError, match="it fails"):
+        process_clips({"a": videos["good"]}, lambda clip, video: (OK, 1))
 
 
 def test_frames_come_back_as_they_were_up_to_jpeg(tmp_path):

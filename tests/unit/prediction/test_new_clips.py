@@ -82,6 +82,17 @@ def test_links_lead_to_the_files_and_follow_them():
     assert sorted(link.readlink().name for link in LINKS.iterdir()) == ["a b.mov", "d.mov"]
 
 
+def test_while_a_run_may_be_at_work_no_link_to_a_file_goes():
+    touch("in/a.mov", "in/b.mov")
+    NewClips(DATA, ["in"]).make_links()
+    touch("in/c.mov")
+    NewClips(DATA, ["in/c.mov"]).make_links(only_absent=True)
+    assert sorted(link.readlink().name for link in LINKS.iterdir()) == ["a.mov", "b.mov", "c.mov"]
+    Path("in/a.mov").unlink()
+    NewClips(DATA, ["in/c.mov"]).make_links(only_absent=True)
+    assert sorted(link.readlink().name for link in LINKS.iterdir()) == ["b.mov", "c.mov"]
+
+
 def test_names_that_are_no_text_become_text():
     Path("in").mkdir()
     os.close(os.open(b"in/\xff.mov", os.O_CREAT))

@@ -92,6 +92,9 @@ def test_costs_are_summed_over_the_jobs_of_a_rule(tmp_path):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(line.format(*values))
     assert rule_costs(tmp_path).to_numpy().tolist() == [["b", 1, 2.0, 1.0, 50], ["a", 2, 1.0, 0.25, 300]]
+    (tmp_path / "b" / "killed.tsv").parent.mkdir(exist_ok=True)
+    (tmp_path / "b" / "killed.tsv").touch()
+    assert rule_costs(tmp_path)["jobs"].tolist() == [1, 2]
     assert rule_costs(tmp_path / "absent").empty
 
 

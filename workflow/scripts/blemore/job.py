@@ -19,6 +19,8 @@ _shown: tuple[int, str] | None = None
 PROGRESS_S = 15  # between two lines
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENXIO)
 NO_ROOM_BYTES = 4096
 
 
@@ -35,10 +37,10 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     global _shown
     keep_private()
     terminal = os.dup(2)
-    lock_log(snakemake.log[0], terminal)
-    _shown = terminal, "/".join(Path(snakemake.log[0]).with_suffix("").parts[-2:])
     started = time.time()
     try:
+        lock_log(snakemake.log[0], terminal)
+        _shown = terminal, "/".join(Path(snakemake.log[0]).with_suffix("").parts[-2:])
         main(snakemake)
         record_run(snakemake, started)
     except Exception as error:
@@ -63,15 +65,32 @@ def make_private(folder: Path) -> None:
 
 
 def disk_problem(error: Exception) -> str:
-    """One sentence where a disk is full, may not be written to or does not let us read; "" for every other error.
+    """One sentence where a disk is full, fails, knows no locks, may not be written to or does not let us read; "" for every other error.
 
     Some libraries say nothing of the cause, so a disk without room counts whatever the error is.
     """
-    if any(map(_is_full, _with_causes(error))) or shutil.disk_usage(".").free < NO_ROOM_BYTES:
-        return f"no room is left on the disk of {Path.cwd()}; free some and run the same command again: what is finished stays."
-    if isinstance(error, OSError) and error.errno in FORBIDDEN:
-        return f"{error.filename or Path.cwd()} may not be read or written ({error.strerror}); change its permissions and run the same command again."
+    full = next(filter(_is_full, _with_causes(error)), None)
+    if full or shutil.disk_usage(".").free < NO_ROOM_BYTES:
+        return f"no room is left on the disk of {_place_of(full)}; free some and run the same command again: what is finished stays."
+    if not isinstance(error, OSError):
+        return ""
+    place = error.filename or Path.cwd()
+    if error.errno in FORBIDDEN:
+        return f"{place} may not be read or written ({error.strerror}); change its permissions and run the same command again."
+    if error.errno in WITHOUT_LOCKS:
+        return f"the disk of {place} knows no file locks ({error.strerror}); mount it with them (Lustre: flock), or work in a folder of another disk."
+    if error.errno in FAILING:
+        return f"{place} cannot be reached ({error.strerror}), since its disk or the network fails; run the same command again."
     return ""
+
+
+def _place_of(full: BaseException | None) -> str:
+    """On whose disk there was no room: the working folder's where that has none, else what the error names."""
+    if full is None or shutil.disk_usage(".").free < NO_ROOM_BYTES:
+        return str(Path.cwd())
+    if "/torch_" in str(full):
+        return "/dev/shm (through which `runtime.loader_workers` processes hand over what they read)"
+    return str(getattr(full, "filename", None) or Path.cwd())
 
 
 def _is_full(error: BaseException) -> bool:
@@ -95,9 +114,10 @@ def lock_log(path: str, terminal: int) -> None:
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        # Failing instead would have Snakemake record the settings of today for what the other process, with its own, is yet to write.
         _link(path, kept)
-        os.write(terminal, f"{path} is locked: a process of an earlier, killed run still does this job; wait for it or stop it, then run again.\n".encode())
-        sys.exit(1)
+        os.write(terminal, f"{path} is locked: a process of an earlier, killed run still does this job; it is waited for (stop it if it hangs).\n".encode())
+        fcntl.flock(log, fcntl.LOCK_EX)
     os.ftruncate(log, 0)
     _link(path, kept)
     os.dup2(log, 1)
@@ -166,7 +186,18 @@ def record_run(snakemake: Any, started: float) -> None:
         "python": platform.python_version(),
         "commit": _commit(),
     }
-    Path(manifest).with_suffix(".run.json").write_text(json.dumps(record, indent=1) + "\n")
+    write_text(Path(manifest).with_suffix(".run.json"), json.dumps(record, indent=1) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """The file is whole or absent, never half-written."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    with open(partial, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
 
 
 def _commit() -> str | None:

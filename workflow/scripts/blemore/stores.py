@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from blemore.job import BadInput
+from blemore.job import BadInput, write_text
 
 SCHEMA_VERSION = 1
 ROWS_PER_CHUNK = 64
@@ -70,17 +69,6 @@ def manifest_path(store: str | Path) -> Path:
 def write_json(path: str | Path, content: Any) -> None:
     """Equal content gives equal bytes."""
     write_text(path, json.dumps(content, sort_keys=True, indent=1) + "\n")
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """The file is whole or absent, never half-written."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def read_manifest(store: str | Path) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from blemore.job import write_text
+
 WHOLE_NUMBERS = ("mix", "fold")
 SALIENCES = ("emotion_1_salience", "emotion_2_salience")
 
 
 def write_checked_sheet(path: str | Path, sheet: pd.DataFrame) -> None:
     """Writes the table of `preparation.checked_sheet`; missing values are empty, equal tables give equal bytes."""
-    sheet.to_csv(path, index=False, float_format="%g", lineterminator="\n")
+    write_text(path, sheet.to_csv(index=False, float_format="%g", lineterminator="\n"))
 
 
 def read_checked_sheet(path: str | Path) -> pd.DataFrame:

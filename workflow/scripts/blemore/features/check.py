@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from blemore.configuration import CONCATENATION, active_ensembles, encoders_of, parts_of
@@ -153,8 +154,10 @@ def _cost_lines(catalogue: Catalogue, states: Sequence[Readiness], config: Mappi
     computed = _computed(states, config)
     costs = [COSTS[stage] for stage in (*media_of(computed), *(encoder["kind"] for encoder in computed))]
     members = {pair for pairs in active_ensembles(config, [one.encoder for one in takes_part]).values() for pair in pairs}
-    heads = sum(head != OWN_HEAD for _, head in members) * len(catalogue.folds) * len(config["classify"]["seeds"])
-    tuned = [(encoder["kind"], hours_of_one_core(encoder, clips, len(catalogue.folds))) for encoder in computed if encoder["kind"] in FINE_TUNED]
+    trained = [Path(f"results/probabilities/{encoder}/{head}/fold{fold}.json") for encoder, head in members if head != OWN_HEAD for fold in catalogue.folds]
+    heads = sum(not manifest.is_file() for manifest in trained) * len(config["classify"]["seeds"])
+    trains = not config["predict"]["system"]
+    tuned = [(encoder["kind"], hours_of_one_core(encoder, clips, len(catalogue.folds))) for encoder in computed if trains and encoder["kind"] in FINE_TUNED]
     hours = (clips * sum(cost.seconds for cost in costs) + HEAD_S * heads) / 3600 + sum(of_kind for _, of_kind in tuned)
     if tuned:
         each = ", ".join(f"{kind} {of_kind:.0f}" for kind, of_kind in tuned)
@@ -175,7 +178,8 @@ def estimate_report(config: Mapping[str, Any]) -> str:
     cut, folder = config["media"]["clips"], config["runtime"]["api_replies"]
     rows = [_estimate_row(name, len(videos), estimate(len(unanswered(videos, cut, encoder, folder)), cut, encoder)) for name, encoder in asking.items()]
     lines = table([("encoder", "clips", "replies kept", "requests", "frames", "dollars"), *rows])
-    lines += [f"{name}: {what_leaves(cut, encoder)}, once confirm_upload is true." for name, encoder in asking.items()]
+    agreed = {True: "as confirm_upload is true", False: "once confirm_upload is true"}
+    lines += [f"{name}: {what_leaves(cut, encoder)}, {agreed[encoder['confirm_upload']]}." for name, encoder in asking.items()]
     return "\n".join([*lines, "At most, without batch prices or free tiers; a request that fails may be sent again. Nothing was sent."]) + "\n"
 
 

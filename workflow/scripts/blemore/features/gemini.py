@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import random
@@ -251,7 +252,7 @@ def _ask_all(
         except (Refused, Failed) as error:
             print(f"{clip}: {error}", flush=True)
             return error
-        write_json(path, {"request": request, "embedding": [float(value) for value in vector]})
+        write_json(path, {"request": request, "embedding": [float(value) for value in vector], "embedding_sha256": _digest(vector)})
         return vector
 
     with ThreadPoolExecutor(concurrency) as pool:
@@ -272,9 +273,17 @@ def read_reply(path: Path) -> NDArray[np.float32]:
         BadInput: if the file is not one.
     """
     try:
-        return checked([types.ContentEmbedding(values=json.loads(path.read_text())["embedding"])])
+        reply = json.loads(path.read_text())
+        vector = checked([types.ContentEmbedding(values=reply["embedding"])])
+        if reply.get("embedding_sha256", _digest(vector)) != _digest(vector):  # older replies have none
+            raise ValueError("its numbers are others than its digest says")
+        return vector
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the kept reply {path} is damaged ({' '.join(str(error).split())}); delete it, and its clip is asked for again.") from None
+
+
+def _digest(vector: NDArray[np.float32]) -> str:
+    return hashlib.sha256(vector.tobytes()).hexdigest()
 
 
 def shortened(vector: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:

@@ -92,7 +92,7 @@ def fine_tune(snakemake: Any, build: Build, media: ReadMedia, score: Score) -> N
     save_history(snakemake.output.history, histories)
     write_probabilities(snakemake.output.store, predictions(data, predicted), EMOTIONS, attributes, [source.status for source in data.sources])
     for resume in resumes:
-        resume.remove()
+        resume.finish()
 
 
 def machine_of(settings: Mapping[str, Any], runtime: Mapping[str, Any]) -> Machine:

@@ -1,8 +1,9 @@
-"""The state of a training that was stopped, kept outside the results until it succeeds."""
+"""The state of a training that was stopped, kept outside the results until the run succeeds."""
 
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 
 from blemore.job import BadInput
+
+FINISHED = ".finished.pt"
 
 
 class Resume:
@@ -23,6 +26,7 @@ class Resume:
     def __init__(self, folder: str | Path, identity: Mapping[str, Any]) -> None:
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self.path = Path(folder) / f"{digest[:32]}.pt"
+        self.finished = self.path.with_suffix(FINISHED)
 
     def read(self, device: str) -> dict[str, Any] | None:
         """What was saved last; None where nothing was.
@@ -30,10 +34,11 @@ class Resume:
         Raises:
             BadInput: if it is damaged.
         """
+        there = [path for path in (self.path, self.finished) if path.is_file()]
         try:
-            return torch.load(self.path, map_location=device, weights_only=True) if self.path.is_file() else None
+            return _load(there[0], device) if there else None
         except Exception as error:  # torch, zipfile and pickle each raise their own
-            raise BadInput(f"{self.path} cannot be read ({type(error).__name__}); delete it, and the training begins anew.") from error
+            raise BadInput(f"{there[0]} cannot be read ({type(error).__name__}); delete it, and the training begins anew.") from error
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Replaces what was saved before; a kill in between leaves that."""
@@ -45,6 +50,14 @@ class Resume:
             os.fsync(file.fileno())
         os.replace(unfinished, self.path)
 
-    def remove(self) -> None:
-        """Forgets the training, which has succeeded."""
-        self.path.unlink(missing_ok=True)
+    def finish(self) -> None:
+        """The training has succeeded. The state stays until the run does: if Snakemake is killed before it records the job, the job is done again."""
+        if self.path.is_file():
+            os.replace(self.path, self.finished)
+
+
+def _load(path: Path, device: str) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        if archive.testzip():  # torch.load does not compare the checksums
+            raise zipfile.BadZipFile
+    return torch.load(path, map_location=device, weights_only=True)

@@ -22,6 +22,7 @@ class Comparison:
 
     def __init__(self, path: Path, configfiles: Sequence[str]):
         self.folder, self.target = _folder(path)
+        self.configured = bool(configfiles)
         self.process = self._start([str(Path(file).resolve()) for file in configfiles]) if self.folder else None
 
     def _start(self, configfiles: list[str]) -> subprocess.Popen[str]:
@@ -35,7 +36,8 @@ class Comparison:
             return {"current": None, "why": ["it lies in no folder `results`, so no configuration is its own"]}
         said, problems = self.process.communicate()
         if self.process.returncode:
-            return {"current": None, "why": problems.strip().splitlines()}
+            ways = [] if self.configured else ["name the configuration of its run with --configfile, or leave this out with --no-compare"]
+            return {"current": None, "why": problems.strip().splitlines() + ways}
         return verdict([Job(**job) for job in json.loads(said)], self.target)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from blemore.classify.tensors import read_tensors
 from blemore.features.weights import check_files
 from blemore.finetune.checkpoints import check_checkpoint
+from blemore.fusion.scores import read_scores
 from blemore.inspection.opening import FOLDER_KINDS, open_store
 from blemore.job import BadInput
 from blemore.media.shard import read_folder, store_digest
@@ -20,13 +21,15 @@ Checks = Iterator[tuple[Path, Callable[[], Any]]]
 
 
 def checks(results: Path, config: Mapping[str, Any]) -> Checks:
-    """Each finished store, head, fine-tuned checkpoint, exported system and pretrained checkpoint with what reads it again.
+    """Each finished store, fused scores with their tables, head, fine-tuned checkpoint, exported system and pretrained checkpoint with what reads it again.
 
     Args:
         config: the whole configuration, which says where pretrained weights lie.
     """
     for manifest in manifests(results):
         yield manifest, partial(_check_store, manifest)
+    for scores in sorted(results.glob("fusion/*/scores.json")):
+        yield scores, partial(read_scores, scores)
     for head in sorted(results.glob("heads/*/*/*.safetensors")):
         yield head, partial(read_tensors, head)
     for checkpoint in sorted(path for path in results.glob("finetune/*/*") if path.is_dir()):

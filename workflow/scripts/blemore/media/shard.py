@@ -4,7 +4,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,26 @@ def process_clips(videos: Mapping[str, Path | None], work: Callable[[str, Path],
 def _outcome(clip: str, video: Path | None, work: Callable[[str, Path], tuple[int, int]]) -> tuple[int, int, str]:
     if video is None:
         return MISSING, 0, "no video was found"
+    _check_reachable(video)
     try:
         status, n_frames = work(clip, video)
         return status, n_frames, REASONS.get(status, "as its face track says")
     except Unusable as error:
         return STATUSES.index(error.status), 0, f"{video}: {error}"
+
+
+def _check_reachable(video: Path) -> None:
+    """A video whose disk fails is no bad video: its status would stay when the disk is there again.
+
+    Raises:
+        BadInput: if it is gone.
+        OSError: if the disk or the network fails.
+    """
+    try:
+        with suppress(PermissionError):
+            video.stat()
+    except FileNotFoundError:
+        raise BadInput(f"{video} was there when the run began and is gone; put it back, or run again without it.") from None
 
 
 class Disk:

@@ -48,12 +48,16 @@ class NewClips(Catalogue):
         shard = shard_of(clip, "", self.data["buckets"])
         return Clip(clip, "", "test", None, shard, _link(clip, file), os.stat(file).st_size, row, printable(file))  # noqa: PTH116
 
-    def make_links(self) -> None:
-        """Puts the links where the rules look for the videos, and takes away those of files that are gone."""
+    def make_links(self, only_absent: bool = False) -> None:
+        """Puts the links where the rules look for the videos, and takes away those of other files.
+
+        Args:
+            only_absent: takes away none that leads to a file, as where a run may be at work in the folder.
+        """
         LINKS.mkdir(parents=True, exist_ok=True)
         links = {_link(clip, file): os.path.abspath(file) for clip, file in self.files.items()}  # noqa: PTH100
         for old in LINKS.iterdir():
-            if old.is_symlink() and links.get(old) != os.readlink(old):  # noqa: PTH115
+            if old.is_symlink() and links.get(old) != os.readlink(old) and not (only_absent and old.exists()):  # noqa: PTH115
                 old.unlink()
         for link, target in links.items():
             if not link.is_symlink():

@@ -24,6 +24,8 @@ def rule_costs(benchmarks: str | Path) -> pd.DataFrame:
     """
     rows = []
     for path in sorted(Path(benchmarks).rglob("*.tsv")):
+        if not path.stat().st_size:  # as a kill or a full disk leaves it
+            continue
         rule = path.relative_to(benchmarks).parts[0].removesuffix(".tsv")
         rows.append(pd.read_csv(path, sep="\t", na_values="-")[["s", "cpu_time", "max_rss"]].assign(rule=rule, jobs=1))
     if not rows:
@@ -35,7 +37,8 @@ def rule_costs(benchmarks: str | Path) -> pd.DataFrame:
 
 def records(results: str | Path) -> pd.DataFrame:
     """Commit, Python and time of the latest job of each rule that made a store, and how many commits its stores are of."""
-    found = [json.loads(path.read_text()) for pattern in RECORDS for path in sorted(Path(results).glob(pattern))]
+    paths = [path for pattern in RECORDS for path in sorted(Path(results).glob(pattern))]
+    found = [json.loads(text) for path in paths if (text := path.read_text())]  # a disk that was full leaves empty ones
     rows = [_latest(rule, [one for one in found if one["rule"] == rule]) for rule in sorted({one["rule"] for one in found})]
     return pd.DataFrame(rows, columns=["rule", "stores", "first", "last", "commit of the last", "commits", "Python"])
 
