@@ -56,9 +56,9 @@ if (
         refuse(error)
 
 
-# Whatever was trained is recorded now.
+# Whatever was trained is recorded, unless the job of a killed run did it, which left a mark.
 onsuccess:
-    if not NEEDS_NO_DATA:
+    if not any(path.is_file() for path in Path(".snakemake/incomplete").rglob("*")):
         for state in Path(config["runtime"]["resume"]).glob("*.finished.pt"):
             state.unlink(missing_ok=True)
 
@@ -68,10 +68,10 @@ onstart:
     # A limit of jobs per second, which is Snakemake's default, has it plan once more in every second for each job that has ended.
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
-    if SYSTEM:
-        CATALOGUE.make_links()
     if not NEEDS_NO_DATA:
         try:
+            if SYSTEM:
+                CATALOGUE.make_links()
             configuration.write(config, "results/config.yaml")
         except OSError as error:
             raise WorkflowError(disk_problem(error) or error)

@@ -1,6 +1,5 @@
 import gc
 import math
-import os
 import sys
 from pathlib import Path
 

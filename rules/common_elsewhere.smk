@@ -34,9 +34,10 @@ def external_videos(wildcards):
 
 
 def external_files(wildcards):
-    """The files of a user's encoder; an edit makes it stale, and one that is gone counts as the shard's store knows it."""
-    store = f"results/features/shards/{wildcards.encoder}/{wildcards.shard}.zarr"
-    return programs.versions(config["features"][wildcards.encoder], store)
+    """The files of a user's encoder; an edit makes it stale, and one that is gone counts as its stores know it."""
+    shard = f"results/features/shards/{wildcards.encoder}/{wildcards.shard}.zarr"
+    stores = [shard, f"results/features/{wildcards.encoder}.zarr"]
+    return programs.versions(config["features"][wildcards.encoder], stores)
 
 
 def external_minutes(wildcards, attempt):

@@ -304,7 +304,7 @@ def test_what_is_written_without_an_error_is_there(tmp_path):
             OSError(errno.EIO, "Input/output error", "x.h5"),
             "x.h5 cannot be reached (Input/output error), since its disk or the network fails; run the same command again.",
         ),
-        (OSError(errno.ENOLCK, "No locks available", "a"), "the disk of a knows no file locks (No locks available); mount it with them (Lustre: flock)"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/torch_1/x"), "no room is left on the disk of /data/torch_1/x; free some"),
         (RuntimeError("something else"), ""),
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), ""),
     ],

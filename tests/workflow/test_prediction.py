@@ -65,3 +65,5 @@ def test_an_exported_system_predicts_elsewhere_what_the_run_predicted(mini, tmp_
     said = json.loads((run.folder / "results/predictions/predictions.json").read_text())
     assert [clip["file"] for clip in said["clips"]] == found["file"].tolist()
     assert {path.parent.name for path in tmp_path.glob("elsewhere/*")} == {"elsewhere"}
+    run.configure({"predict": {"system": "../system", "videos": ["../nowhere"]}})
+    assert "where there is no video" in run.snakemake("check")

@@ -1,5 +1,6 @@
 """Encoders that a user brings: what they are given, what they must leave, and what happens if they do not."""
 
+import json
 import os
 import re
 import signal
@@ -67,7 +68,8 @@ def embedded(timeout_s=60.0, **changes):
     videos = [f"videos/{clip}.mov" for clip, size in there.items() if size] if "videos" in cfg["inputs"] else []
     params = SimpleNamespace(cfg=cfg, code={}, clips=there, actors=dict.fromkeys(CLIPS, "A1"), limit={"timeout_s": timeout_s}, files=versions(cfg))
     output = SimpleNamespace(store="own.zarr")
-    embed_external.main(SimpleNamespace(input=SimpleNamespace(videos=videos, stores=stores), output=output, params=params))
+    wildcards = SimpleNamespace(encoder="own")
+    embed_external.main(SimpleNamespace(input=SimpleNamespace(videos=videos, stores=stores), output=output, params=params, wildcards=wildcards))
     return read_features("own.zarr")
 
 
@@ -219,6 +221,36 @@ def test_a_program_in_another_encoding_or_none_has_a_version(tmp_path, code):
     before = versions(ENCODER | {"files": [str(file)], "command": "run {inputs} {outputs}"})
     file.write_bytes(code + b"b = 2\n")
     assert before != versions(ENCODER | {"files": [str(file)], "command": "run {inputs} {outputs}"})
+
+
+def test_what_is_gone_counts_as_its_stores_know_it(tmp_path):
+    file, encoder = tmp_path / "own.py", ENCODER | {"function": f"{tmp_path}/own.py:embed"}
+    file.write_text("a = 1\n")
+    known = versions(encoder)
+    file.unlink()
+    shard, gathered, damaged = (tmp_path / f"{name}.zarr" for name in ("shard", "gathered", "damaged"))
+    for store, attributes in ((shard, {"versions": known}), (gathered, {"extraction": {"versions": known}})):
+        store.mkdir()
+        (store / "zarr.json").write_text(json.dumps({"attributes": attributes}))
+    damaged.mkdir()
+    assert versions(encoder, [shard, gathered]) == versions(encoder, [tmp_path / "nowhere", gathered]) == known
+    for content in ("", "{}", "[]", '{"attributes": {"versions": null}}', '{"attributes": null}'):
+        (damaged / "zarr.json").write_text(content)
+        assert versions(encoder, [damaged]) == {str(file): None}
+        assert versions(encoder, [damaged, gathered]) == known
+
+
+def test_what_is_gone_stops_a_shard_before_any_work(shard):
+    Path("adapter/own.py").unlink()
+    with pytest.raises(BadInput, match=r"^adapter/own\.py, w\.bin of own is not there; put it back, or run again without new clips\.$"):
+        embedded(function="adapter/own.py:embed", files=["w.bin"])
+
+
+def test_nothing_is_left_beside_the_store_and_what_a_kill_left_goes(shard):
+    left = Path("own.killed.work/inputs")
+    left.mkdir(parents=True)
+    embedded(function="adapter/own.py:embed")
+    assert not list(Path().glob("*.work"))
 
 
 def test_what_is_not_there_is_named(shard):

@@ -20,7 +20,7 @@ PROGRESS_S = 15  # between two lines
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENXIO)
+FAILING = (errno.EIO, errno.ESTALE, errno.ENXIO)
 NO_ROOM_BYTES = 4096
 
 
@@ -37,19 +37,21 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     global _shown
     keep_private()
     terminal = os.dup(2)
-    started = time.time()
     try:
         lock_log(snakemake.log[0], terminal)
         _shown = terminal, "/".join(Path(snakemake.log[0]).with_suffix("").parts[-2:])
+        started = time.time()
         main(snakemake)
         record_run(snakemake, started)
+        drop_if_awaited(snakemake)
     except Exception as error:
         problem = str(error) if isinstance(error, BadInput) else disk_problem(error)
         if not problem:
             raise
         os.write(terminal, f"{snakemake.rule}: {problem}\n".encode())
-        with suppress(OSError):  # the log may lie on a disk that is full
-            print(f"{snakemake.rule}: {problem}", file=sys.stderr, flush=True)
+        if _shown:
+            with suppress(OSError):  # the log may lie on a disk that is full
+                print(f"{snakemake.rule}: {problem}", file=sys.stderr, flush=True)
         sys.exit(1)
 
 
@@ -65,20 +67,18 @@ def make_private(folder: Path) -> None:
 
 
 def disk_problem(error: Exception) -> str:
-    """One sentence where a disk is full, fails, knows no locks, may not be written to or does not let us read; "" for every other error.
+    """One sentence where a disk is full, fails, may not be written to or does not let us read; "" for every other error.
 
     Some libraries say nothing of the cause, so a disk without room counts whatever the error is.
     """
     full = next(filter(_is_full, _with_causes(error)), None)
-    if full or shutil.disk_usage(".").free < NO_ROOM_BYTES:
+    if full or not _has_room():
         return f"no room is left on the disk of {_place_of(full)}; free some and run the same command again: what is finished stays."
     if not isinstance(error, OSError):
         return ""
     place = error.filename or Path.cwd()
     if error.errno in FORBIDDEN:
         return f"{place} may not be read or written ({error.strerror}); change its permissions and run the same command again."
-    if error.errno in WITHOUT_LOCKS:
-        return f"the disk of {place} knows no file locks ({error.strerror}); mount it with them (Lustre: flock), or work in a folder of another disk."
     if error.errno in FAILING:
         return f"{place} cannot be reached ({error.strerror}), since its disk or the network fails; run the same command again."
     return ""
@@ -86,11 +86,19 @@ def disk_problem(error: Exception) -> str:
 
 def _place_of(full: BaseException | None) -> str:
     """On whose disk there was no room: the working folder's where that has none, else what the error names."""
-    if full is None or shutil.disk_usage(".").free < NO_ROOM_BYTES:
+    if full is None or not _has_room():
         return str(Path.cwd())
-    if "/torch_" in str(full):
+    if "</torch_" in str(full):
         return "/dev/shm (through which `runtime.loader_workers` processes hand over what they read)"
     return str(getattr(full, "filename", None) or Path.cwd())
+
+
+def _has_room() -> bool:
+    """Whether the working folder's disk does, as far as it can be asked."""
+    try:
+        return shutil.disk_usage(".").free >= NO_ROOM_BYTES
+    except OSError:
+        return True
 
 
 def _is_full(error: BaseException) -> bool:
@@ -112,16 +120,49 @@ def lock_log(path: str, terminal: int) -> None:
     kept = Path(path).with_name(f".{Path(path).name}.lock")
     log = os.open(kept, os.O_WRONLY | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(log, kept, wait=False)
     except BlockingIOError:
         # Failing instead would have Snakemake record the settings of today for what the other process, with its own, is yet to write.
         _link(path, kept)
         os.write(terminal, f"{path} is locked: a process of an earlier, killed run still does this job; it is waited for (stop it if it hangs).\n".encode())
-        fcntl.flock(log, fcntl.LOCK_EX)
+        _awaited(path).touch()
+        lock(log, kept)
+    _awaited(path).unlink(missing_ok=True)
     os.ftruncate(log, 0)
     _link(path, kept)
     os.dup2(log, 1)
     os.dup2(log, 2)
+
+
+def lock(descriptor: Any, path: str | Path, wait: bool = True) -> None:
+    """Locks an open file until it is closed by this process and all that inherit it.
+
+    Raises:
+        BlockingIOError: if another process has it, and it is not to be waited for.
+        BadInput: if its disk knows no locks.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        raise BadInput(f"the disk of {path} knows no file locks ({error.strerror}); mount it with them (Lustre: flock), or work on another disk.") from None
+
+
+def drop_if_awaited(snakemake: Any) -> None:
+    """Ends a job whose run was killed and which a later run waits for, or did until it was ended as well: what it made is not to be found.
+
+    Without its manifest a store is made again; by then Snakemake may have recorded the settings of the later run for it.
+    """
+    if _awaited(snakemake.log[0]).exists():
+        for name in ("manifest", "scores"):
+            if made := getattr(snakemake.output, name, None):
+                Path(made).unlink(missing_ok=True)
+        raise BadInput("a later run waits for this job of a killed one and does it anew; if that was ended too, run again.")
+
+
+def _awaited(log: str) -> Path:
+    return Path(log).with_name(f".{Path(log).name}.awaited")
 
 
 def _link(path: str, kept: Path) -> None:

@@ -1,7 +1,6 @@
 """Gemini Embedding 2: one clip per request, with patience for faults that pass, and no reply paid for twice."""
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -36,7 +35,7 @@ from tenacity import (
 
 from blemore.features.api_requests import FULL_DIMENSION, api_key
 from blemore.features.parts import Part
-from blemore.job import BadInput
+from blemore.job import BadInput, lock
 from blemore.stores import write_json
 
 REFUSED_CODE = 400
@@ -233,8 +232,8 @@ def embed_all(
 def _turn(folder: Path) -> Iterator[None]:
     """One job at a time asks: two that want the same clip would both pay. An orphan of a killed run is waited for."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(folder / ".lock", "w") as file:
+        lock(file, file.name)
         yield
 
 

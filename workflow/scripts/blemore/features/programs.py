@@ -3,7 +3,7 @@
 import json
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,26 @@ def program_files(encoder: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*named, *encoder["files"]]))
 
 
-def versions(encoder: Mapping[str, Any], store: str | Path = "") -> dict[str, str | int | None]:
+def versions(encoder: Mapping[str, Any], stores: Iterable[str | Path] = ()) -> dict[str, str | int | None]:
     """File -> what changes with its content: of Python code without comments and formatting, of large files the size.
 
     Args:
-        store: a shard that was made by them: a file that is gone counts as it was then, so that its loss makes nothing stale; without one it is None.
+        stores: a shard that was made by them, the gathered store: a file that is gone counts as the first that is there knows it, so that its loss
+            makes nothing stale; without any it is None.
     """
-    recorded = _recorded(Path(store, "zarr.json"))
+    recorded = next(filter(None, map(_recorded, stores)), {})
     words = shlex.split(encoder["command"] or "")
     files = {*program_files(encoder), *(file for file in recorded if file in words)}
     return {file: recorded.get(file) if (version := _version(Path(file))) is None else version for file in sorted(files)}
 
 
-def _recorded(attributes: Path) -> dict[str, str | int | None]:
-    return json.loads(attributes.read_text())["attributes"].get("versions", {}) if attributes.is_file() else {}
+def _recorded(store: str | Path) -> dict[str, str | int | None]:
+    """Nothing of a store that is absent or damaged, which whoever reads it says."""
+    try:
+        attributes = json.loads(Path(store, "zarr.json").read_text())["attributes"]
+        return dict(attributes.get("extraction", attributes)["versions"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _version(path: Path) -> str | int | None:

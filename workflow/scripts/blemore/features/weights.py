@@ -1,6 +1,5 @@
 """Pretrained weights: where they lie, how they are fetched, what is in them. Imports the hub client only to fetch."""
 
-import fcntl
 import json
 import os
 import re
@@ -8,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from blemore.job import BadInput, disk_problem
+from blemore.job import BadInput, disk_problem, lock
 from blemore.settings import sha256
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -122,9 +121,9 @@ def fetch(model: str, revision: str, weights: str | Path, file: str | None = Non
     if offline():
         raise BadInput(f"the weights of {model} are not in {folder} and HF_HUB_OFFLINE=1: run `snakemake weights` where there is a network, or name a folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{folder}.lock", "w") as lock:
+    with open(f"{folder}.lock", "w") as locked:
         # Two encoders may share a checkpoint.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock(locked, locked.name)
         if not is_fetched(folder, file):
             _fetch_into(folder, model, revision, file)
     return folder

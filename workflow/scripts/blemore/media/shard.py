@@ -61,12 +61,14 @@ def process_clips(videos: Mapping[str, Path | None], work: Callable[[str, Path],
 def _outcome(clip: str, video: Path | None, work: Callable[[str, Path], tuple[int, int]]) -> tuple[int, int, str]:
     if video is None:
         return MISSING, 0, "no video was found"
-    _check_reachable(video)
     try:
         status, n_frames = work(clip, video)
-        return status, n_frames, REASONS.get(status, "as its face track says")
+        reason = REASONS.get(status, "as its face track says")
     except Unusable as error:
-        return STATUSES.index(error.status), 0, f"{video}: {error}"
+        status, n_frames, reason = STATUSES.index(error.status), 0, f"{video}: {error}"
+    if status:
+        _check_reachable(video)
+    return status, n_frames, reason
 
 
 def _check_reachable(video: Path) -> None:

@@ -57,7 +57,7 @@ class NewClips(Catalogue):
         LINKS.mkdir(parents=True, exist_ok=True)
         links = {_link(clip, file): os.path.abspath(file) for clip, file in self.files.items()}  # noqa: PTH100
         for old in LINKS.iterdir():
-            if old.is_symlink() and links.get(old) != os.readlink(old) and not (only_absent and old.exists()):  # noqa: PTH115
+            if old.is_symlink() and links.get(old) != os.readlink(old) and not (only_absent and os.path.exists(old)):  # noqa: PTH110, PTH115
                 old.unlink()
         for link, target in links.items():
             if not link.is_symlink():
