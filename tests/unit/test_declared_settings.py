@@ -20,8 +20,7 @@ WHOLE = {
 }
 # Declared and not looked at by name.
 UNREAD = {
-    "embed_external": {"cfg.files"},  # recorded; their content comes as `files`
-    "import_probabilities": {"cfg.files"},  # the same
+    "import_probabilities": {"cfg.files"},  # recorded; their content comes as `files`
     "import_provided": {"cfg.test", "cfg.train"},  # recorded; the files there come as `clips`
     "embed_image": {"cfg.frames"},  # decides which store is the input
     "embed_videoswin": {"cfg.frames"},

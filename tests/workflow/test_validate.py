@@ -12,15 +12,15 @@ def test_a_damaged_store_is_named_and_made_again_alone(mini):
     before = mini.digests()
     heads = [path.relative_to(mini.folder) for path in mini.folder.glob("results/heads/*/*/*.safetensors")]
     checkpoints = list(mini.folder.glob("results/finetune/*/*"))
-    total = len(before) + len(heads) + len(checkpoints) + len(list(mini.folder.glob("results/weights/*.json")))
+    total = len(before) + len(heads) + len(checkpoints) + sum(len(list(mini.folder.glob(f"results/{place}"))) for place in ("weights/*.json", "fusion/*/scores.json"))
     assert heads
     assert checkpoints
-    assert f"{total} of {total} stores, heads, checkpoints and weights are whole." in mini.snakemake("validate")
+    assert f"{total} of {total} stores, scores, heads, checkpoints and weights are whole." in mini.snakemake("validate")
     store = mini.folder / "results/features/wav2vec2.zarr"
     next(path for path in (store / "embedding").rglob("0") if path.is_file()).unlink()
     said = mini.snakemake("validate", expect=1)
     assert "results/features/wav2vec2.zarr does not hold what its manifest results/features/wav2vec2.json says; delete both and run again." in said
-    assert f"{total - 1} of {total} stores, heads, checkpoints and weights are whole." in said
+    assert f"{total - 1} of {total} stores, scores, heads, checkpoints and weights are whole." in said
     store.rename(mini.folder / "damaged.zarr")
     store.with_suffix(".json").unlink()
     assert rules(mini.stale("wav2vec2")) == {"gather_features", "wav2vec2"}

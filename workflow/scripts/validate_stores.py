@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def main(snakemake) -> None:
     found = list(checks(Path("results"), snakemake.params.config))
     problems = [problem for path, check in found if (problem := damage(path, check))]
-    lines = [*problems, f"{len(found) - len(problems)} of {len(found)} stores, heads, checkpoints and weights are whole."]
+    lines = [*problems, f"{len(found) - len(problems)} of {len(found)} stores, scores, heads, checkpoints and weights are whole."]
     Path(snakemake.log[0]).write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     sys.exit(1 if problems else 0)

@@ -80,6 +80,7 @@ def test_no_revision_leads_out_of_the_folder_of_weights(tmp_path):
 
 @pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
 def test_offline_says_what_to_do(tmp_path, monkeypatch, name):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv(name, "1")
     with pytest.raises(BadInput) as refused:
         fetch("org/tiny", "main", tmp_path)

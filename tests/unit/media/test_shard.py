@@ -90,6 +90,13 @@ def test_a_video_that_vanishes_while_a_run_works_is_no_status(videos):
         process_clips({"good": videos["good"]}, work)
 
 
+def test_links_that_lead_nowhere_or_in_a_circle_are_statuses(videos):
+    Path("nowhere.mov").symlink_to("absent.mov")
+    Path("circle.mov").symlink_to("circle.mov")
+    found = process_clips({"a": Path("nowhere.mov"), "b": Path("circle.mov")}, lambda clip, video: (DECODE_ERROR, 0))
+    assert set(found.values()) == {DECODE_ERROR}
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
 def test_a_disk_that_fails_is_no_status(videos, monkeypatch, number):
     monkeypatch.setattr(Path, "stat", Mock(side_effect=OSError(number, "it fails")))

@@ -1,10 +1,11 @@
 """The clips of a shard: going through them, and keeping one group of arrays for each in an HDF5 file."""
 
+import errno
 import json
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from blemore.job import BadInput, Progress
+from blemore.job import FAILING, BadInput, Progress
 from blemore.media.video import Unusable
 from blemore.stores import MISSING, NO_FACE, PARTIAL, STATUSES, TOO_SHORT, content_digest, manifest_path, read_manifest, write_json, write_manifest
 
@@ -79,10 +80,12 @@ def _check_reachable(video: Path) -> None:
         OSError: if the disk or the network fails.
     """
     try:
-        with suppress(PermissionError):
-            video.stat()
-    except FileNotFoundError:
-        raise BadInput(f"{video} was there when the run began and is gone; put it back, or run again without it.") from None
+        video.stat()
+    except OSError as error:
+        if error.errno in FAILING:
+            raise
+        if error.errno == errno.ENOENT and not video.is_symlink():
+            raise BadInput(f"{video} was there when the run began and is gone; put it back, or run again without it.") from None
 
 
 class Disk:
