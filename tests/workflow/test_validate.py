@@ -12,7 +12,12 @@ def test_a_damaged_store_is_named_and_made_again_alone(mini):
     before = mini.digests()
     heads = [path.relative_to(mini.folder) for path in mini.folder.glob("results/heads/*/*/*.safetensors")]
     checkpoints = list(mini.folder.glob("results/finetune/*/*"))
-    total = len(before) + len(heads) + len(checkpoints) + sum(len(list(mini.folder.glob(f"results/{place}"))) for place in ("weights/*.json", "fusion/*/scores.json"))
+    total = (
+        len(before)
+        + len(heads)
+        + len(checkpoints)
+        + sum(len(list(mini.folder.glob(f"results/{place}"))) for place in ("weights/*.json", "fusion/*/scores.json"))
+    )
     assert heads
     assert checkpoints
     assert f"{total} of {total} stores, scores, heads, checkpoints and weights are whole." in mini.snakemake("validate")
