@@ -281,8 +281,11 @@ def test_a_concatenation_joins_what_is_there_and_runs_again_with_its_parts(mini)
     assert rules(mini.stale("results/features/both.json")) == {"import_provided", "concatenate_features"}
 
 
-def test_provided_folders_that_are_gone_leave_what_was_imported(mini):
-    for folder in (mini.folder.parent / "data").glob("pre_extracted_*"):
+def test_given_features_and_weights_that_are_gone_leave_what_was_made_of_them(mini):
+    data = mini.folder.parent / "data"
+    gone = [*data.glob("pre_extracted_*"), data / "weights"]
+    assert len(gone) > 2
+    for folder in gone:
         folder.rename(mini.folder / folder.name)
     assert rules(mini.stale("all", "media")) == set()
 

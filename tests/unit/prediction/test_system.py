@@ -16,7 +16,7 @@ from blemore.prediction.export import copy_preprocessing, write_system
 from blemore.prediction.new_clips import NewClips
 from blemore.prediction.predictions import fuse_members, records, table
 from blemore.prediction.system import check_targets, completed, configured, notice, open_system, select, system_of, versions, without_agreement
-from blemore.settings import SCRIPTS
+from blemore.settings import SCRIPTS, json_sha256
 from fetch_weights import refuse_others
 
 
@@ -73,7 +73,7 @@ def test_a_system_of_another_version_is_refused(config, tmp_path):
     path = tmp_path / "system" / "system.json"
     export(path.parent, config, "prosody")
     content = json.loads(path.read_text()) | {"schema_version": 99}
-    content["content_sha256"] = systems.content_sha256({name: value for name, value in content.items() if name != "content_sha256"})
+    content["content_sha256"] = json_sha256({name: value for name, value in content.items() if name != "content_sha256"})
     path.write_text(json.dumps(content))
     assert refusal(open_system, path.parent) == f"{path} is of version 99, and this code reads version {systems.SCHEMA_VERSION}; export it by this code again."
 

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -91,6 +92,11 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file of any size."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def json_sha256(content: Any) -> str:
+    """SHA-256 of what JSON can say; the order of keys does not count."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def folder_sha256(folder: Path) -> dict[str, str]:

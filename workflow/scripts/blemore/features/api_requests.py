@@ -1,14 +1,12 @@
 """Requests to the embedding API: what identifies one, where its reply is kept, what it costs. Standard library only, because Snakemake parses with it."""
 
-import hashlib
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from blemore.settings import sha256
+from blemore.settings import json_sha256, sha256
 
 FULL_DIMENSION = 3072
 SAMPLED_FPS = 1  # frames per second that the service looks at
@@ -52,7 +50,7 @@ def describe_request(source_sha256: str, cut: Mapping[str, Any], encoder: Mappin
 
 def reply_path(folder: str | Path, request: Mapping[str, Any]) -> Path:
     """Where the reply to a request is kept."""
-    return Path(folder) / f"{hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()}.json"
+    return Path(folder) / f"{json_sha256(request)}.json"
 
 
 def sampled_frames(seconds: float, frames_per_second: float) -> int:

@@ -1,7 +1,5 @@
 """The state of a training that was stopped, kept outside the results until the run succeeds."""
 
-import hashlib
-import json
 import os
 import zipfile
 from collections.abc import Mapping
@@ -11,6 +9,7 @@ from typing import Any
 import torch
 
 from blemore.job import BadInput
+from blemore.settings import json_sha256
 
 FINISHED = ".finished.pt"
 
@@ -24,8 +23,7 @@ class Resume:
     """
 
     def __init__(self, folder: str | Path, identity: Mapping[str, Any]) -> None:
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        self.path = Path(folder) / f"{digest[:32]}.pt"
+        self.path = Path(folder) / f"{json_sha256(identity)[:32]}.pt"
         self.finished = self.path.with_suffix(FINISHED)
 
     def read(self, device: str) -> dict[str, Any] | None:

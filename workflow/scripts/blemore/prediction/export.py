@@ -10,8 +10,8 @@ from blemore.features.kinds import PREPROCESSING
 from blemore.features.weights import folder_of
 from blemore.finetune.checkpoints import check_checkpoint
 from blemore.job import BadInput
-from blemore.prediction.system import FILE, SCHEMA_VERSION, content_sha256
-from blemore.settings import folder_sha256
+from blemore.prediction.system import FILE, SCHEMA_VERSION
+from blemore.settings import folder_sha256, json_sha256
 from blemore.stores import write_json
 
 
@@ -50,7 +50,7 @@ def copy_preprocessing(folder: Path, features: Mapping[str, Mapping[str, Any]], 
 def write_system(folder: Path, content: Mapping[str, Any]) -> None:
     """Writes system.json, last, with the SHA-256 of every other file and of itself."""
     whole = {"schema_version": SCHEMA_VERSION, **content, "files": folder_sha256(folder)}
-    write_json(folder / FILE, {**whole, "content_sha256": content_sha256(whole)})
+    write_json(folder / FILE, {**whole, "content_sha256": json_sha256(whole)})
 
 
 def needed_weights(descriptions: Sequence[str], described: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:

@@ -1,6 +1,5 @@
 """A trained system in a folder: what is in it, and a configuration that predicts with it. Standard library only, because Snakemake parses with it."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from blemore.features.kinds import FINE_TUNED
 from blemore.features.readiness import FOLDER_MISSING, PROGRAM_MISSING, Readiness, readiness
 from blemore.job import BadInput
 from blemore.problems import did_you_mean, refuse
-from blemore.settings import fingerprint, sha256
+from blemore.settings import fingerprint, json_sha256, sha256
 
 SCHEMA_VERSION = 2
 FILE = "system.json"
@@ -117,7 +116,7 @@ def open_system(folder: str | Path) -> System:
     try:
         content = json.loads(path.read_text())
         stated = content.pop("content_sha256")
-        whole = stated == content_sha256(content)
+        whole = stated == json_sha256(content)
     except FileNotFoundError:
         raise BadInput(f"{path} is not there; name a folder that `snakemake system` has made, results/system/all for example, in predict.system.") from None
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
@@ -129,11 +128,6 @@ def open_system(folder: str | Path) -> System:
     if wrong := [model for model in content["models"] if not MODEL.fullmatch(model)]:
         raise BadInput(f"{path} names the model {wrong[0]!r}, which is neither fold0 and so on nor retrained; take a system that `snakemake system` made.")
     return System(Path(folder), content, stated)
-
-
-def content_sha256(content: Mapping[str, Any]) -> str:
-    """SHA-256 of what a system.json says."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, Any]:
